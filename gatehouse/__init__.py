@@ -1,0 +1,1 @@
+"""Gatehouse: MLflow on AWS with access control that can be proved before anything is deployed."""
