@@ -9,9 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER_FILES = ROOT / "templates" / "server"
@@ -19,7 +21,12 @@ SERVER_FILES = ROOT / "templates" / "server"
 #: Regions whose RDS certificate authorities ship with Gatehouse (templates/server/rds-ca).
 REGIONS = tuple(sorted(path.stem for path in (SERVER_FILES / "rds-ca").glob("*.pem")))
 #: MLflow versions whose hash-locked requirements ship with Gatehouse (templates/server/requirements).
-MLFLOW_VERSIONS = tuple(sorted(path.stem for path in (SERVER_FILES / "requirements").glob("*.txt")))
+MLFLOW_VERSIONS = tuple(
+    sorted(
+        (path.stem for path in (SERVER_FILES / "requirements").glob("*.txt")),
+        key=lambda version: [int(part) for part in re.findall(r"\d+", version)],
+    )
+)
 #: PostgreSQL major versions on which MLflow's schema is supported and that RDS offers.
 POSTGRESQL_MAJORS = ("15", "16", "17")
 #: Workspace names that MLflow keeps for itself, or that a client gets without asking for a team.
@@ -45,13 +52,22 @@ class RefusedError(ValueError):
         self.problem, self.fix, self.field, self.value = problem, fix, field, value
 
 
+_CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
+
+
 def _network(value: str) -> ipaddress.IPv4Network:
+    # Python also takes a bare address and a netmask after the slash; AWS takes neither.
+    if not re.fullmatch(_CIDR, value, re.ASCII):
+        raise RefusedError("is not an IPv4 network", "write network/prefix, like 10.20.0.0/20")
     try:
         return ipaddress.IPv4Network(value)
-    except ValueError as error:
-        raise RefusedError(
-            f"is not an IPv4 network ({error})", "write network/prefix with no host bits, like 10.20.0.0/20"
-        ) from None
+    except ipaddress.AddressValueError:
+        raise RefusedError("is not an IPv4 network", "use four numbers from 0 to 255") from None
+    except ipaddress.NetmaskValueError:
+        raise RefusedError("has no valid prefix", "use a prefix from /0 to /32") from None
+    except ValueError:
+        network = ipaddress.IPv4Network(value, strict=False)
+        raise RefusedError("has host bits set", f"write the network: {network}") from None
 
 
 #: RFC 1918; Python's `is_private` counts documentation and shared ranges as well.
@@ -99,8 +115,11 @@ def _mlflow_version(value: str) -> str:
     return _one_of(MLFLOW_VERSIONS, "a supported MLflow version", value)
 
 
+_ENGINE = rf"({'|'.join(POSTGRESQL_MAJORS)})(\.[0-9]+)?"
+
+
 def _engine_version(value: str) -> str:
-    if value.partition(".")[0] not in POSTGRESQL_MAJORS or not re.fullmatch(r"\d+(\.\d+)?", value):
+    if not re.fullmatch(_ENGINE, value):
         majors = ", ".join(f'"{major}"' for major in POSTGRESQL_MAJORS)
         raise RefusedError(
             "is not a supported PostgreSQL version",
@@ -118,10 +137,13 @@ def _log_retention(value: int) -> int:
     return value
 
 
+_TEAM = r"[a-z][a-z0-9-]{0,29}[a-z0-9]"
+
+
 def _team(value: str) -> str:
     # The alphabet is part of the access proof: a tag value with "/" or "*" would reach another prefix.
     # MLflow's own rule (WorkspaceNameValidator, 3.17) adds that a name does not end in a hyphen.
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,29}[a-z0-9]", value):
+    if not re.fullmatch(_TEAM, value):
         raise RefusedError(
             "is not a team name",
             "use 2 to 31 of a-z, 0-9 and '-', starting with a letter, not ending in '-'",
@@ -131,20 +153,40 @@ def _team(value: str) -> str:
     return value
 
 
-def _pattern(regex: str, what: str, fix: str) -> AfterValidator:
-    """Return a validator of the whole string that says what was expected and what to write."""
+class Pattern:
+    """Annotation of a text that ``regex`` must match whole; it says what was expected and what to write.
 
-    def check(value: str) -> str:
-        if not re.fullmatch(regex, value):
-            raise RefusedError(f"is not {what}", fix)
+    The JSON Schema carries the same pattern, anchored, so that an editor refuses what Gatehouse refuses.
+    """
+
+    def __init__(self, regex: str, what: str, fix: str) -> None:
+        """Keep the rule; ``what`` follows "is not", ``fix`` is an instruction."""
+        self.regex, self.what, self.fix = re.compile(regex, re.ASCII), what, fix
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check after the type."""
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Add the pattern."""
+        return {**handler(schema), "pattern": _anchored(self.regex.pattern)}
+
+    def _check(self, value: str) -> str:
+        if not self.regex.fullmatch(value):
+            raise RefusedError(f"is not {self.what}", self.fix)
         return value
 
-    return AfterValidator(check)
+
+def _anchored(regex: str) -> str:
+    """Return ``regex`` for JSON Schema, whose patterns match anywhere in a text."""
+    return f"^({regex})$"
 
 
 Name = Annotated[
     str,
-    _pattern(
+    Pattern(
         r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
         "a name",
         "use a-z, 0-9 and single '-' between them, starting with a letter",
@@ -154,34 +196,34 @@ Name = Annotated[
 _TAG = r"[A-Za-z0-9 _.:/=+@-]"
 TagKey = Annotated[
     str,
-    _pattern(
-        rf"(?!aws:)(?!gatehouse:){_TAG}{{1,128}}",
+    Pattern(
+        rf"(?![aA][wW][sS]:)(?!gatehouse:){_TAG}{{1,128}}",
         "a tag key",
         "use up to 128 letters, digits, spaces and _.:/=+@-, not starting with 'aws:' or 'gatehouse:'",
     ),
 ]
 TagValue = Annotated[
-    str, _pattern(rf"{_TAG}{{0,256}}", "a tag value", "use up to 256 letters, digits, spaces and _.:/=+@-")
+    str, Pattern(rf"{_TAG}{{0,256}}", "a tag value", "use up to 256 letters, digits, spaces and _.:/=+@-")
 ]
 SecurityGroupId = Annotated[
-    str, _pattern(r"sg-[0-9a-f]{8,17}", "a security group id", "write it like sg-0123456789abcdef0")
+    str, Pattern(r"sg-[0-9a-f]{8,17}", "a security group id", "write it like sg-0123456789abcdef0")
 ]
 SubnetId = Annotated[
-    str, _pattern(r"subnet-[0-9a-f]{8,17}", "a subnet id", "write it like subnet-0123456789abcdef0")
+    str, Pattern(r"subnet-[0-9a-f]{8,17}", "a subnet id", "write it like subnet-0123456789abcdef0")
 ]
-VpcId = Annotated[str, _pattern(r"vpc-[0-9a-f]{8,17}", "a VPC id", "write it like vpc-0123456789abcdef0")]
+VpcId = Annotated[str, Pattern(r"vpc-[0-9a-f]{8,17}", "a VPC id", "write it like vpc-0123456789abcdef0")]
 VpcEndpointId = Annotated[
-    str, _pattern(r"vpce-[0-9a-f]{8,17}", "a VPC endpoint id", "write it like vpce-0123456789abcdef0")
+    str, Pattern(r"vpce-[0-9a-f]{8,17}", "a VPC endpoint id", "write it like vpce-0123456789abcdef0")
 ]
 RouteTableId = Annotated[
-    str, _pattern(r"rtb-[0-9a-f]{8,17}", "a route table id", "write it like rtb-0123456789abcdef0")
+    str, Pattern(r"rtb-[0-9a-f]{8,17}", "a route table id", "write it like rtb-0123456789abcdef0")
 ]
 AccountId = Annotated[
-    str, _pattern(r"\d{12}", "an AWS account id", 'write its twelve digits in quotes, like "111122223333"')
+    str, Pattern(r"\d{12}", "an AWS account id", 'write its twelve digits in quotes, like "111122223333"')
 ]
 CertificateArn = Annotated[
     str,
-    _pattern(
+    Pattern(
         r"arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]+",
         "the ARN of an ACM certificate",
         "copy it from ACM; it starts with arn:aws:acm:",
@@ -189,7 +231,7 @@ CertificateArn = Annotated[
 ]
 RoleArn = Annotated[
     str,
-    _pattern(
+    Pattern(
         r"arn:aws:iam::\d{12}:role/[A-Za-z0-9+=,.@_/-]+",
         "the ARN of an IAM role",
         "write it like arn:aws:iam::111122223333:role/terraform-state",
@@ -197,7 +239,7 @@ RoleArn = Annotated[
 ]
 KeyArn = Annotated[
     str,
-    _pattern(
+    Pattern(
         r"arn:aws:kms:[a-z0-9-]+:\d{12}:(key|alias)/[A-Za-z0-9/_-]+",
         "the ARN of a KMS key or alias",
         "copy it from KMS; it starts with arn:aws:kms:",
@@ -205,52 +247,71 @@ KeyArn = Annotated[
 ]
 DomainName = Annotated[
     str,
-    _pattern(
+    Pattern(
         r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}",
         "a domain name",
         "write it in lower case, like mlflow.example.com",
     ),
 ]
 BucketName = Annotated[
-    str, _pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name", "write it like my-terraform-state")
+    str,
+    Pattern(
+        r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name", "write it like my-terraform-state"
+    ),
 ]
 ObjectKey = Annotated[
-    str, _pattern(r"[A-Za-z0-9/_.-]{1,512}", "an object key", "write it like mlflow/prod.tfstate")
+    str, Pattern(r"[A-Za-z0-9/_.-]{1,512}", "an object key", "write it like mlflow/prod.tfstate")
 ]
 SnapshotId = Annotated[
     str,
-    _pattern(
+    Pattern(
         r"[A-Za-z][A-Za-z0-9:-]{0,254}|arn:aws:rds:[a-z0-9-]+:\d{12}:snapshot:[A-Za-z0-9:-]+",
         "an RDS snapshot",
         "write its identifier or its ARN",
     ),
 ]
 Organization = Annotated[
-    str, _pattern(r"[A-Za-z0-9_-]{1,40}", "an organization name", "copy it from Terraform Cloud")
+    str, Pattern(r"[A-Za-z0-9_-]{1,40}", "an organization name", "copy it from Terraform Cloud")
 ]
 WorkspaceName = Annotated[
-    str, _pattern(r"[A-Za-z0-9_-]{1,90}", "a workspace name", "use letters, digits, '-' and '_'")
+    str, Pattern(r"[A-Za-z0-9_-]{1,90}", "a workspace name", "use letters, digits, '-' and '_'")
 ]
 WorkspaceTag = Annotated[
-    str, _pattern(r"[a-z0-9][a-z0-9:_-]*", "a workspace tag", "use a-z, 0-9, ':', '_' and '-'")
+    str, Pattern(r"[a-z0-9][a-z0-9:_-]*", "a workspace tag", "use a-z, 0-9, ':', '_' and '-'")
 ]
 CloudProject = Annotated[
-    str, _pattern(r"[A-Za-z0-9 _-]{3,40}", "a Terraform Cloud project", "copy its name from Terraform Cloud")
+    str, Pattern(r"[A-Za-z0-9 _-]{3,40}", "a Terraform Cloud project", "copy its name from Terraform Cloud")
 ]
-HostName = Annotated[str, _pattern(r"[a-z0-9.-]+", "a host name", "write it like app.terraform.io")]
+HostName = Annotated[str, Pattern(r"[a-z0-9.-]+", "a host name", "write it like app.terraform.io")]
 InstanceType = Annotated[
-    str, _pattern(r"[a-z][a-z0-9-]*\.[a-z0-9]+", "an EC2 instance type", "write it like t4g.medium")
+    str, Pattern(r"[a-z][a-z0-9-]*\.[a-z0-9]+", "an EC2 instance type", "write it like t4g.medium")
 ]
 InstanceClass = Annotated[
     str,
-    _pattern(r"db\.[a-z][a-z0-9-]*\.[a-z0-9]+", "an RDS instance class", "write it like db.t4g.micro"),
+    Pattern(r"db\.[a-z][a-z0-9-]*\.[a-z0-9]+", "an RDS instance class", "write it like db.t4g.micro"),
 ]
-ClientCidr = Annotated[str, AfterValidator(_client_cidr)]
-Team = Annotated[str, AfterValidator(_team)]
-RegionName = Annotated[str, AfterValidator(_region)]
-
-
-VpcCidr = Annotated[str, AfterValidator(_vpc_cidr)]
-MlflowVersion = Annotated[str, AfterValidator(_mlflow_version)]
-EngineVersion = Annotated[str, AfterValidator(_engine_version)]
-LogRetention = Annotated[int, AfterValidator(_log_retention)]
+ClientCidr = Annotated[
+    str, AfterValidator(_client_cidr), WithJsonSchema({"type": "string", "pattern": _anchored(_CIDR)})
+]
+VpcCidr = Annotated[
+    str, AfterValidator(_vpc_cidr), WithJsonSchema({"type": "string", "pattern": _anchored(_CIDR)})
+]
+Team = Annotated[
+    str,
+    AfterValidator(_team),
+    WithJsonSchema({"type": "string", "pattern": _anchored(_TEAM), "not": {"enum": sorted(RESERVED_TEAMS)}}),
+]
+RegionName = Annotated[
+    str, AfterValidator(_region), WithJsonSchema({"type": "string", "enum": list(REGIONS)})
+]
+MlflowVersion = Annotated[
+    str, AfterValidator(_mlflow_version), WithJsonSchema({"type": "string", "enum": list(MLFLOW_VERSIONS)})
+]
+EngineVersion = Annotated[
+    str, AfterValidator(_engine_version), WithJsonSchema({"type": "string", "pattern": _anchored(_ENGINE)})
+]
+LogRetention = Annotated[
+    int,
+    AfterValidator(_log_retention),
+    WithJsonSchema({"type": "integer", "enum": list(LOG_RETENTION_DAYS)}),
+]

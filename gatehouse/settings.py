@@ -10,6 +10,7 @@ Nothing here knows of cdktf: data flows from these models to the policies and co
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from enum import StrEnum
 from functools import cached_property
@@ -178,6 +179,10 @@ class ExistingNetwork(Model):
 
 class Network(Model):
     """Where the stack lives: exactly one of `create` and `existing`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["create"]}, {"required": ["existing"]}]}
+    )
 
     create: CreateNetwork | None = None
     """Make a VPC."""
@@ -453,11 +458,11 @@ class CloudState(Model):
     backend: Literal["cloud"]
     """State and runs in Terraform Cloud."""
     organization: Organization
-    """Organization."""
+    """Organization in Terraform Cloud."""
     workspace: WorkspaceName | None = None
-    """Workspace by name."""
+    """Workspace by its name; give this or workspace_tags."""
     workspace_tags: Annotated[tuple[WorkspaceTag, ...], Field(strict=False)] = ()
-    """Workspaces by tags."""
+    """Workspaces by their tags; give these or workspace."""
     project: CloudProject | None = None
     """Project in which new workspaces are made."""
     hostname: HostName = "app.terraform.io"
@@ -489,7 +494,9 @@ class Settings(Model):
     """AWS region."""
     account_id: AccountId | None = None
     """Twelve-digit AWS account in quotes; Terraform then refuses to run in any other."""
-    tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
+    tags: Annotated[
+        dict[TagKey, TagValue], Field(max_length=40, json_schema_extra={"additionalProperties": False})
+    ] = {}
     """Tags put on every resource."""
     network: Network
     """Where the stack lives."""
@@ -527,6 +534,7 @@ class Settings(Model):
                 field="server.package_source",
                 value=self.server.package_source.value,
             )
+        self._check_clients_reach_the_vpc()
         certificate = self.api.certificate_arn
         if certificate is not None and certificate.split(":")[3] != self.region:
             raise RefusedError(
@@ -537,6 +545,19 @@ class Settings(Model):
             )
         return self
 
+    def _check_clients_reach_the_vpc(self) -> None:
+        made = self.network.create
+        if made is None or self.api.visibility is not Visibility.PRIVATE:
+            return
+        for cidr in self.api.client_cidrs:
+            if made.network.overlaps(ipaddress.IPv4Network(cidr)):
+                raise RefusedError(
+                    f"overlaps the VPC's own range ({made.cidr}), so it cannot be routed to the VPC",
+                    "list only ranges outside the VPC, or move network.create.cidr",
+                    field="api.client_cidrs",
+                    value=cidr,
+                )
+
     @property
     def prefix(self) -> str:
         """ "PROJECT-ENVIRONMENT", the start of every name."""
@@ -544,5 +565,14 @@ class Settings(Model):
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of an environment file."""
+    """Return the JSON Schema (draft 2020-12) of an environment file.
+
+    An editor that knows it completes field names and values and marks what is refused; rules that need
+    several fields are told by the loader only.
+    """
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
+
+
+def json_schema_text() -> str:
+    """Return the JSON Schema as the text of environments/schema.json."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

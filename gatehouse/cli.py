@@ -1,0 +1,140 @@
+"""The command line: a few lines over functions that take data and return data.
+
+Exit codes: 0 all is well, 1 a verdict is bad or a step failed, 2 bad input or usage. What a command needs is
+imported inside it, so that ``--help`` and a typing mistake answer at once.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatehouse.errors import GatehouseError
+
+if TYPE_CHECKING:
+    from gatehouse.synth import Synthesis
+
+app = typer.Typer(
+    name="gatehouse",
+    help="MLflow on AWS with access control that can be proved before anything is deployed.",
+    epilog="Exit codes: 0 all is well, 1 a verdict is bad or a step failed, 2 bad input or usage.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Environments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ENV", help="Environments by name; all of environments/ if none.", show_default=False
+    ),
+]
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the environment, such as staging.")],
+    project: Annotated[str, typer.Option(help="First part of every name.")] = "mlflow",
+    region: Annotated[str, typer.Option(help="AWS region.")] = "eu-west-1",
+    private: Annotated[
+        bool, typer.Option("--private", help="A private API and no route to the internet.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that exists.")] = False,
+) -> None:
+    """Write a commented environment file, environments/NAME.yaml."""
+    with _errors_explained():
+        from gatehouse.environment_file import ENVIRONMENTS
+        from gatehouse.starter import write_starter
+
+        path = write_starter(ENVIRONMENTS, name, project=project, region=region, private=private, force=force)
+        typer.echo(f"{path} written. Edit it, then run: gatehouse check {name}")
+
+
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output if not given.")
+    ] = None,
+) -> None:
+    """Write the JSON Schema of environment files, for editors."""
+    with _errors_explained():
+        from gatehouse.files import write_atomic
+        from gatehouse.settings import json_schema_text
+
+        if output is None:
+            typer.echo(json_schema_text(), nl=False)
+        else:
+            write_atomic(output, json_schema_text().encode())
+            typer.echo(f"{output} written.")
+
+
+@app.command()
+def synth(environments: Environments = None) -> None:
+    """Turn environment files into Terraform JSON.
+
+    Each becomes cdktf.out/stacks/ENV/cdk.tf.json; a failure leaves the previous output as it was.
+    """
+    with _errors_explained():
+        from gatehouse.synth import synthesize
+
+        _print_synthesis(synthesize(environments))
+
+
+@app.command()
+def check(
+    environments: Environments = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Fail also if a check could not run, or if Terraform warns (for CI)."),
+    ] = False,
+) -> None:
+    """Synthesize, validate, and print what was made.
+
+    Validates with the terraform on the PATH; without one, or without the provider, that is not run.
+    """
+    with _errors_explained():
+        from gatehouse.report import console, print_validations
+        from gatehouse.synth import synthesize
+        from gatehouse.terraform import acceptable, validate
+
+        synthesis = synthesize(environments)
+        validations = [(name, validate(name, path)) for name, path in synthesis.documents.items()]
+        _print_synthesis(synthesis)
+        print_validations(console(), validations)
+        if not all(acceptable(validation, strict=strict) for _, validation in validations):
+            raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    app()
+
+
+def _print_synthesis(synthesis: Synthesis) -> None:
+    from gatehouse.report import console, print_documents, print_resources
+    from gatehouse.summary import summarize
+
+    summaries = [summarize(name, path) for name, path in synthesis.documents.items()]
+    out = console()
+    print_resources(out, summaries)
+    print_documents(out, summaries, synthesis.seconds)
+
+
+@contextmanager
+def _errors_explained() -> Iterator[None]:
+    """Print an error that we raised, or that the file system did, without a traceback."""
+    try:
+        yield
+    except GatehouseError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.exit_code) from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"{place}{error.strerror or error}", err=True)
+        raise typer.Exit(1) from None

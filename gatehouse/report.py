@@ -1,0 +1,86 @@
+"""What the command line prints about a run: plain text in a pipe, colours in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gatehouse.summary import AREAS, OTHER, Summary
+from gatehouse.terraform import Outcome, Validation
+
+#: Width where there is no terminal to ask.
+PLAIN_WIDTH = 100
+_STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.NOT_RUN: "yellow"}
+
+
+def console(file: TextIO | None = None) -> Console:
+    """Return a console on ``file`` (standard output); in a pipe it writes plain text, 100 columns wide."""
+    file = file if file is not None else sys.stdout
+    # Nothing here is markup: addresses such as aws_subnet.this[0] hold brackets.
+    return Console(
+        file=file, width=None if file.isatty() else PLAIN_WIDTH, markup=False, highlight=False, emoji=False
+    )
+
+
+def print_documents(out: Console, summaries: Sequence[Summary], seconds: float) -> None:
+    """Print where each document is, its size and counts, and what it took to make them."""
+    table = _table(out, "document", "size", "data sources", "variables", "outputs")
+    for one in summaries:
+        table.add_row(str(one.path), _size(one.size), *_counts(one.data_sources, one.variables, one.outputs))
+    out.print(table)
+    out.print(f"{_environments(len(summaries))} synthesized in {seconds:.1f} s")
+
+
+def print_resources(out: Console, summaries: Sequence[Summary]) -> None:
+    """Print the number of resources by area, one environment a row."""
+    areas = [
+        area for area in (*AREAS, OTHER) if area != OTHER or any(one.resources[OTHER] for one in summaries)
+    ]
+    table = _table(out, "resources", *areas, "total")
+    for one in summaries:
+        table.add_row(one.environment, *_counts(*(one.resources[area] for area in areas), one.total))
+    out.print(table)
+
+
+def print_validations(out: Console, validations: Sequence[tuple[str, Validation]]) -> None:
+    """Print the verdict on each environment, with every error and warning of Terraform below it."""
+    for environment, one in validations:
+        verdict = Text(f"terraform validate {environment}: ")
+        verdict.append(one.outcome.value, style=_STYLES[one.outcome])
+        if one.reason:
+            verdict.append(f" ({one.reason})")
+        else:
+            verdict.append(f", {_plural(one.warnings, 'warning')}, {one.seconds:.1f} s")
+        out.print(verdict, soft_wrap=True)
+        for diagnostic in one.diagnostics:
+            out.print(Text(f"  {diagnostic}"), soft_wrap=True)
+
+
+def _table(out: Console, first: str, *columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _counts(*numbers: int) -> list[str]:
+    return [str(number) if number else "-" for number in numbers]
+
+
+def _size(size: int) -> str:
+    return f"{size / 1000:.1f} kB"
+
+
+def _environments(count: int) -> str:
+    return _plural(count, "environment")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Tests of Gatehouse; the folders mirror what they test."""

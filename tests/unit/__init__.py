@@ -1,0 +1,1 @@
+"""Tests that need neither cdktf nor terraform, in milliseconds."""
