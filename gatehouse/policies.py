@@ -1,0 +1,163 @@
+"""Render policy documents and server files from their templates.
+
+A policy template is IAM JSON with Jinja placeholders, so that a security reviewer reads the policy itself;
+Python never assembles statements. Rendering is one way for every document: fill in, parse as JSON, check the
+form, measure against the AWS quota of its kind, write compactly, escape for Terraform.
+
+Escaping happens here and nowhere else: in Terraform's JSON syntax ``${`` and ``%{`` start a template in
+every string, so a policy variable such as ``${aws:PrincipalTag/team}`` must arrive with a second ``$``, while
+the references that the constructs put in (``${TfToken[...]}``, which cdktf resolves at synthesis) must stay as
+they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gatehouse.fields import ROOT
+
+TEMPLATES = ROOT / "templates"
+#: A reference made by cdktf: opaque until synthesis, so neither its text nor its length is known here.
+REFERENCE = re.compile(r"\$\{TfToken\[[A-Za-z0-9_.]+\]\}")
+#: Characters counted for a reference: the ARNs of these stacks stay below it.
+REFERENCE_LENGTH = 110
+_TEMPLATE_START = re.compile(r"([$%])\{")
+
+
+class PolicyError(Exception):
+    """A template that does not make a sound policy document; the message names template, finding and fix."""
+
+
+class Kind(Enum):
+    """What a document is attached to: its name in messages and its quota in characters, white space left out.
+
+    Sources: IAM User Guide, "IAM and AWS STS quotas"; S3 User Guide, "Bucket policies"; KMS Developer Guide,
+    "Resource quotas"; AWS PrivateLink Guide, "Control access using endpoint policies"; API Gateway Developer
+    Guide, "Quotas for REST APIs"; Amazon SNS and Secrets Manager have 30 KB and 20 KB.
+    """
+
+    MANAGED = ("managed policy", 6_144)
+    INLINE = ("inline policies of a role", 10_240)
+    TRUST = ("trust policy", 2_048)
+    BUCKET = ("bucket policy", 20_480)
+    KEY = ("key policy", 32_768)
+    ENDPOINT = ("endpoint policy", 20_480)
+    API = ("API resource policy", 8_192)
+    TOPIC = ("topic policy", 30_720)
+
+    def __init__(self, title: str, quota: int) -> None:
+        """Give each member its title and quota."""
+        self.title, self.quota = title, quota
+
+
+def render_policy(template: str, kind: Kind, **values: object) -> str:
+    """Return the document of ``templates/policies/<template>.json.j2``, compact and escaped for Terraform.
+
+    ``values`` fill the placeholders: strings stand inside JSON quotes, lists go through ``tojson``.
+
+    Raises:
+        PolicyError: not JSON, a repeated key, no Version or Statement, a Sid missing or repeated, or
+            above the quota of ``kind``.
+        jinja2.UndefinedError: a placeholder without a value.
+
+    """
+    document = parse_policy(_fill(f"policies/{template}.json.j2", values), template)
+    text = json.dumps(document, separators=(",", ":"))
+    size = measure(text)
+    if size > kind.quota:
+        raise PolicyError(
+            f"{template}: {size} characters exceed the quota of {kind.title}, {kind.quota}. "
+            "Fix: shorten the template, or what fills it"
+        )
+    return escape(text)
+
+
+def render_file(template: str, **values: object) -> str:
+    """Return the text of ``templates/<template>`` with its placeholders filled, escaped for Terraform."""
+    return escape(_environment(json_strings=False).get_template(template).render(values))
+
+
+def parse_policy(text: str, name: str) -> dict[str, Any]:
+    """Return the policy document in ``text``; ``name`` stands for it in messages.
+
+    Raises:
+        PolicyError: see :func:`render_policy`.
+
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=lambda pairs: _unique_keys(pairs, name))
+    except json.JSONDecodeError as error:
+        raise PolicyError(
+            f"{name}: not JSON after rendering, line {error.lineno} column {error.colno}: {error.msg}"
+        ) from error
+    if not isinstance(document, dict) or document.get("Version") != "2012-10-17":
+        raise PolicyError(f'{name}: no "Version": "2012-10-17". Older versions read policy variables as text')
+    statements = document.get("Statement")
+    if not isinstance(statements, list) or not statements:
+        raise PolicyError(f'{name}: "Statement" is not a list with at least one statement')
+    sids = [statement.get("Sid") for statement in statements]
+    for sid in sids:
+        if not sid or sids.count(sid) > 1:
+            raise PolicyError(
+                f"{name}: Sid {sid!r} is missing or repeated. Fix: give each statement its own Sid"
+            )
+    return document
+
+
+def measure(text: str) -> int:
+    """Return the size of a policy document as AWS counts it: characters other than white space.
+
+    A reference counts as :data:`REFERENCE_LENGTH`, because its value is known only when Terraform applies.
+    """
+    plain = REFERENCE.sub("x" * REFERENCE_LENGTH, text)
+    return sum(not character.isspace() for character in plain)
+
+
+def escape(text: str) -> str:
+    """Return ``text`` so that Terraform reads it as it stands, except for the references of cdktf."""
+    pieces = []
+    position = 0
+    for reference in REFERENCE.finditer(text):
+        pieces += [_TEMPLATE_START.sub(r"\1\1{", text[position : reference.start()]), reference.group()]
+        position = reference.end()
+    return "".join([*pieces, _TEMPLATE_START.sub(r"\1\1{", text[position:])])
+
+
+def _fill(template: str, values: dict[str, object]) -> str:
+    return _environment(json_strings=True).get_template(template).render(values)
+
+
+@cache
+def _environment(*, json_strings: bool) -> Environment:
+    # No HTML here: autoescaping would turn quotes into entities. Strings are escaped for JSON instead.
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_json_string if json_strings else None,
+    )
+
+
+def _json_string(value: object) -> object:
+    """Escape a string for its place between JSON quotes; what ``tojson`` made is JSON already."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return json.dumps(value)[1:-1]
+    return value
+
+
+def _unique_keys(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise PolicyError(f"{name}: key {key!r} is repeated in one object; JSON would keep the last only")
+    return dict(pairs)

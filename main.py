@@ -1,0 +1,33 @@
+"""The CDKTF app of Gatehouse: environment files in, one stack an environment out.
+
+``cdktf synth``, ``cdktf deploy`` and ``gatehouse synth`` all run this file in the project's folder.
+``GATEHOUSE_ENVIRONMENTS`` (names with commas between) leaves the other environments out.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from gatehouse.environment_file import load_environments
+from gatehouse.errors import InputError
+
+
+def main() -> int:
+    """Read every environment first, so that bad input is refused before anything is written."""
+    names = [name for name in os.environ.get("GATEHOUSE_ENVIRONMENTS", "").split(",") if name]
+    try:
+        environments = load_environments(Path("environments"), names or None)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    # Imported late: cdktf takes seconds to load, and a mistake in a YAML file should not wait for it.
+    from modules.app import synthesize  # noqa: PLC0415
+
+    synthesize(environments)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Object storage: the artifacts, the files that servers boot from, and the access logs of both."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from modules.bucket import Bucket
+from modules.deployment import Deployment
+from modules.key import Key
+
+#: Days to keep a replaced boot file or wheel; running servers do not read them again.
+SERVER_FILE_VERSION_DAYS = 30
+#: Access logs are written once; a noncurrent version only appears when somebody overwrites one.
+LOG_VERSION_DAYS = 30
+
+
+class Storage(Construct):
+    """Three buckets and the key of the first two."""
+
+    def __init__(self, scope: Construct, id_: str, *, deployment: Deployment) -> None:
+        """Make the buckets, their policies and access logging."""
+        super().__init__(scope, id_)
+        artifact_arn, server_arn = (
+            f"arn:aws:s3:::{deployment.bucket_name(purpose)}" for purpose in ("artifacts", "server")
+        )
+        self.key = Key(
+            self,
+            "key",
+            deployment=deployment,
+            purpose="storage",
+            description="artifacts and server files",
+            policy_values={"buckets": [artifact_arn, server_arn], "server_bucket_arn": server_arn},
+        )
+        self.artifacts = Bucket(
+            self,
+            "artifacts",
+            deployment=deployment,
+            purpose="artifacts",
+            key=self.key,
+            noncurrent_version_days=deployment.variables.noncurrent_version_days,
+        )
+        self.server_files = Bucket(
+            self,
+            "server-files",
+            deployment=deployment,
+            purpose="server",
+            key=self.key,
+            noncurrent_version_days=SERVER_FILE_VERSION_DAYS,
+        )
+        # S3 delivers access logs only to buckets encrypted with SSE-S3 (S3 User Guide, "Enabling Amazon S3
+        # server access logging"): with a KMS key they would be dropped without a word.
+        self.access_logs = Bucket(
+            self,
+            "access-logs",
+            deployment=deployment,
+            purpose="access-logs",
+            key=None,
+            noncurrent_version_days=LOG_VERSION_DAYS,
+            expiration_days=deployment.variables.access_log_days,
+        )
+        logs_policy = self.access_logs.restrict(sources=[artifact_arn, server_arn])
+        for bucket in (self.artifacts, self.server_files):
+            bucket.restrict()
+            bucket.log_access_to(self.access_logs, after=logs_policy)
