@@ -1,1 +1,0 @@
-"""Tests of Gatehouse; the folders mirror what they test."""
