@@ -56,7 +56,7 @@ def starter_text(name: str, *, project: str, region: str, private: bool, cidr: s
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return templates.get_template(TEMPLATE).render(environment=name, entries=_entries(Settings, values))
+    return templates.get_template(TEMPLATE).render(entries=_entries(Settings, values))
 
 
 def write_starter(

@@ -23,6 +23,13 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "observability": ("aws_cloudwatch_", "aws_sns_"),
 }  # fmt: skip
 OTHER = "other"
+#: Constructs below the stack that belong to an area of another name.
+_PART_OF: Mapping[str, str] = {
+    "endpoints": "network",
+    "firewall": "network",
+    "load-balancer": "api",
+    "log-key": "observability",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ def _area(kind: str, body: Any) -> str:  # noqa: ANN401 - JSON
     # CDKTF keeps the construct path beside each resource: STACK/AREA/...
     metadata = body.get("//", {}).get("metadata", {}) if isinstance(body, Mapping) else {}
     parts = str(metadata.get("path", "")).split("/")
-    if len(parts) > 1 and parts[1] in AREAS:
-        return parts[1]
+    construct = _PART_OF.get(parts[1], parts[1]) if len(parts) > 1 else ""
+    if construct in AREAS:
+        return construct
     return next((area for area, prefixes in AREAS.items() if kind.startswith(prefixes)), OTHER)

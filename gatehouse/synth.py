@@ -48,10 +48,12 @@ class Synthesis:
     seconds: float
 
 
-def synthesize(names: Sequence[str] | None = None, *, folder: Path = Path(), app: Path = APP) -> Synthesis:
+def synthesize(
+    names: Sequence[str] | None = None, *, folder: Path = Path(), app: Path | None = None
+) -> Synthesis:
     """Synthesize the named environments of the project in ``folder``; all of them without names.
 
-    Every file is validated first. Stacks that have no environment file any more are dropped when all are
+    Every file is validated first; ``app`` is main.py beside this package unless given. Stacks that have no environment file any more are dropped when all are
     made. Runs of the same project wait for each other.
     Raises InputError for bad files and SynthError for a failed app, the previous output untouched.
     """
@@ -59,7 +61,7 @@ def synthesize(names: Sequence[str] | None = None, *, folder: Path = Path(), app
     with exclusive(folder / WORK / "synth.lock"):
         environments = [one.environment for one in load_environments(_shown(folder / ENVIRONMENTS), names)]
         with tempfile.TemporaryDirectory(prefix="synth-", dir=folder / WORK) as made:
-            _run(app, environments, folder.resolve(), Path(made).resolve())
+            _run(app or APP, environments, folder.resolve(), Path(made).resolve())
             manifest = _checked(Path(made), environments)
             documents = _install(Path(made), folder / OUTPUT, environments, manifest, every=not names)
     return Synthesis(documents, time.monotonic() - started)

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 Edit = Callable[..., Path]
-App = Callable[[str], Path]
+App = Callable[..., Path]
 
 #: Does what main.py does, in milliseconds: a document and a manifest entry for each environment.
 WHOLE_APP = """

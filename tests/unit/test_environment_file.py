@@ -14,7 +14,7 @@ from gatehouse.errors import InputError, Problem
 from gatehouse.settings import Egress, Settings, Visibility
 
 if TYPE_CHECKING:
-    from unit.conftest import Edit
+    from .conftest import Edit
 
 FOLDER = Path("environments")
 
