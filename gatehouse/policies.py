@@ -111,13 +111,13 @@ def parse_policy(text: str, name: str) -> dict[str, Any]:
     return document
 
 
-def measure(text: str) -> int:
-    """Return the size of a policy document as AWS counts it: characters other than white space.
+def measure(text: str, *, spaces: bool = False) -> int:
+    """Return the size of a document in characters, as IAM counts it: without white space unless ``spaces``.
 
     A reference counts as :data:`REFERENCE_LENGTH`, because its value is known only when Terraform applies.
     """
     plain = REFERENCE.sub("x" * REFERENCE_LENGTH, text)
-    return sum(not character.isspace() for character in plain)
+    return len(plain) if spaces else sum(not character.isspace() for character in plain)
 
 
 def escape(text: str) -> str:

@@ -52,7 +52,6 @@ class Database(Construct):
             deployment=deployment,
             purpose="database",
             description="database and its secret",
-            policy_values={},
         )
         subnets = DbSubnetGroup(
             self,
@@ -115,7 +114,7 @@ class Database(Construct):
             delete_automated_backups=False,
             deletion_protection=variables.deletion_protection,
             skip_final_snapshot=not settings.final_snapshot,
-            final_snapshot_identifier=variables.final_snapshot_name if settings.final_snapshot else None,
+            final_snapshot_identifier=variables.final_snapshot_name,
             auto_minor_version_upgrade=True,
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
             performance_insights_enabled=insights,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
 from constructs import Construct
@@ -25,9 +27,12 @@ class Key(Construct):
         deployment: Deployment,
         purpose: str,
         description: str,
-        policy_values: dict[str, object],
+        log_groups: Sequence[str] = (),
     ) -> None:
-        """Make the key and its alias ``alias/PREFIX-PURPOSE``."""
+        """Make the key and its alias ``alias/PREFIX-PURPOSE``.
+
+        ``log_groups`` are the name patterns that the policy of the key for logs admits.
+        """
         super().__init__(scope, id_)
         key = KmsKey(
             self,
@@ -35,7 +40,7 @@ class Key(Construct):
             description=f"{deployment.prefix}: {description}",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=deployment.policy(f"keys/{purpose}", Kind.KEY, **policy_values),
+            policy=deployment.policy(f"keys/{purpose}", Kind.KEY, log_groups=list(log_groups)),
         )
         KmsAlias(self, "alias", name=f"alias/{deployment.prefix}-{purpose}", target_key_id=key.key_id)
         self.arn = key.arn

@@ -9,7 +9,6 @@ from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
 )
-from cdktf_cdktf_provider_aws.default_network_acl import DefaultNetworkAcl
 from cdktf_cdktf_provider_aws.default_route_table import DefaultRouteTable
 from cdktf_cdktf_provider_aws.default_security_group import DefaultSecurityGroup
 from cdktf_cdktf_provider_aws.eip import Eip
@@ -110,16 +109,10 @@ class Network(Construct):
         return {"Name": f"{self._deployment.prefix}-{part}"}
 
     def _empty_the_defaults(self) -> None:
-        # What AWS makes with a VPC admits everything among members; whoever forgets to name a group, an ACL or
-        # a route table gets these.
+        # The security group that AWS makes with a VPC lets its members talk to each other and to anywhere, and
+        # whoever forgets to name a group gets it. The main route table is whoever's who forgets to name one.
         DefaultSecurityGroup(
             self, "default-security-group", vpc_id=self._vpc.id, tags=self._name("default-empty")
-        )
-        DefaultNetworkAcl(
-            self,
-            "default-acl",
-            default_network_acl_id=self._vpc.default_network_acl_id,
-            tags=self._name("default-empty"),
         )
         DefaultRouteTable(
             self,

@@ -86,7 +86,6 @@ class Observability(Construct):
             deployment=deployment,
             purpose="notifications",
             description="alarm notifications",
-            policy_values={},
         )
         topic = SnsTopic(self, "topic", name=f"{deployment.prefix}-alarms", kms_master_key_id=key.arn)
         SnsTopicPolicy(

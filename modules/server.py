@@ -39,7 +39,7 @@ from cdktf_cdktf_provider_aws.s3_object import (
 from constructs import Construct
 
 from gatehouse.fields import SERVER_FILES
-from gatehouse.policies import escape, render_file
+from gatehouse.policies import escape, measure, render_file
 from gatehouse.settings import PackageSource
 from modules.database import DATABASE_NAME, Database
 from modules.deployment import Deployment
@@ -55,6 +55,7 @@ CPU_TARGET_PERCENT = 60
 WARMUP_SECONDS = 300
 #: A first boot installs MLflow and upgrades the schema before /health answers.
 HEALTH_CHECK_GRACE_SECONDS = 900
+USER_DATA_QUOTA = 16_384
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Server(Construct):
             files=files,
             environment=self._environment(database, load_balancer),
         )
+        self._check_size(user_data)
         template = self._launch_template(security_group, role, user_data)
         self._group = self._scaling_group(placement, template, load_balancer, [permission, *objects, *after])
         AutoscalingPolicy(
@@ -132,6 +134,15 @@ class Server(Construct):
             ),
         )
         self.group_name = self._group.name
+
+    def _check_size(self, user_data: str) -> None:
+        # EC2 takes 16 KB before base64; a reference becomes a host name or an ARN.
+        size = measure(user_data, spaces=True)
+        if size > USER_DATA_QUOTA:
+            raise ValueError(
+                f"user data has {size} characters and EC2 takes {USER_DATA_QUOTA}. "
+                "Fix: name fewer teams, or move text from user_data.sh.j2 to bootstrap.sh"
+            )
 
     def _boot_files(self) -> list[BootFile]:
         settings = self._deployment.settings
@@ -184,6 +195,7 @@ class Server(Construct):
             content_type="text/plain; charset=utf-8",
             server_side_encryption="aws:kms",
             kms_key_id=storage.key.arn,
+            bucket_key_enabled=True,
             # S3 takes ten tags an object; the environment file may have more.
             override_provider=S3ObjectOverrideProvider(
                 default_tags=S3ObjectOverrideProviderDefaultTags(tags={})
@@ -208,7 +220,8 @@ class Server(Construct):
             "template",
             name=f"{deployment.prefix}-server",
             description=f"MLflow server of {deployment.prefix}",
-            image_id=Token.as_string(image.value),
+            # The AMI id is public; `value` would be marked sensitive and hidden from every plan.
+            image_id=image.insecure_value,
             instance_type=deployment.variables.instance_type,
             update_default_version=True,
             iam_instance_profile=LaunchTemplateIamInstanceProfile(arn=profile.arn),

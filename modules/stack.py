@@ -58,7 +58,9 @@ class GatehouseStack(TerraformStack):
             placement=placement,
             security_group=firewall.database,
             log_key=self._log_key,
-            monitoring_role=self._role("database-monitoring", "monitoring.rds.amazonaws.com"),
+            monitoring_role=self._role(
+                "database-monitoring", "monitoring.rds.amazonaws.com", source=f"rds:{{}}:db:{settings.prefix}"
+            ),
         )
         load_balancer = LoadBalancer(
             self,
@@ -118,16 +120,15 @@ class GatehouseStack(TerraformStack):
             deployment=deployment,
             purpose="logs",
             description="log groups",
-            policy_values={
-                "log_groups": [
-                    deployment.log_group_name("*"),
-                    f"/aws/rds/instance/{deployment.prefix}/*",
-                    f"API-Gateway-Execution-Logs_*/{self._settings.environment}",
-                ]
-            },
+            log_groups=[
+                deployment.log_group_name("*"),
+                f"/aws/rds/instance/{deployment.prefix}/*",
+                f"API-Gateway-Execution-Logs_*/{self._settings.environment}",
+            ],
         )
 
-    def _role(self, name: str, service: str, source_arn: str | None = None) -> ServiceRole:
+    def _role(self, name: str, service: str, source: str = "") -> ServiceRole:
+        place = f"{self._settings.region}:{self._deployment.account}"
         return ServiceRole(
             self,
             f"{name}-role",
@@ -135,7 +136,7 @@ class GatehouseStack(TerraformStack):
             boundary=self._boundary,
             name=name,
             service=service,
-            source_arn=source_arn,
+            source_arn=f"arn:aws:{source.format(place)}" if source else None,
         )
 
     def _place(self) -> tuple[Placement, list[ITerraformDependable]]:
@@ -158,7 +159,9 @@ class GatehouseStack(TerraformStack):
             deployment=self._deployment,
             network=network.create,
             flow_log_group=flow_logs,
-            flow_log_role=self._role("flow-logs", "vpc-flow-logs.amazonaws.com"),
+            flow_log_role=self._role(
+                "flow-logs", "vpc-flow-logs.amazonaws.com", source="ec2:{}:vpc-flow-log/*"
+            ),
         )
         return own.placement, list(own.internet_routes)
 

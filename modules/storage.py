@@ -29,7 +29,6 @@ class Storage(Construct):
             deployment=deployment,
             purpose="storage",
             description="artifacts and server files",
-            policy_values={"buckets": [artifact_arn, server_arn], "server_bucket_arn": server_arn},
         )
         self.artifacts = Bucket(
             self,

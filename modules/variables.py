@@ -6,6 +6,8 @@ days, the certificate) is a variable whose default comes from the environment fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cdktf import Fn, IResolvable, Op, TerraformVariable
 from constructs import Construct
 
@@ -33,15 +35,25 @@ class Variables:
         self.server_min_size = self._number(
             "server_min_size", "Fewest servers.", server.min_size, least=1, most=50
         )
+        self.server_max_size = self._number(
+            "server_max_size",
+            "Most servers.",
+            server.max_size,
+            least=1,
+            most=50,
+            rule=lambda most: Op.gte(most, self.server_min_size),
+            error="Keep server_min_size <= server_desired_capacity <= server_max_size.",
+        )
         self.server_desired_capacity = self._number(
             "server_desired_capacity",
             "Servers to start with; target tracking moves the number afterwards.",
             server.desired_capacity,
             least=1,
             most=50,
-        )
-        self.server_max_size = self._number(
-            "server_max_size", "Most servers.", server.max_size, least=1, most=50
+            rule=lambda desired: Op.and_(
+                Op.gte(desired, self.server_min_size), Op.lte(desired, self.server_max_size)
+            ),
+            error="Keep server_min_size <= server_desired_capacity <= server_max_size.",
         )
         self.root_volume_gb = self._number(
             "root_volume_gb", "Root volume of a server in GB.", server.root_volume_gb, least=10, most=500
@@ -66,6 +78,8 @@ class Variables:
             database.max_storage_gb,
             least=22,
             most=65536,
+            rule=lambda limit: Op.gte(Op.mul(limit, 10), Op.mul(self.database_storage_gb, 11)),
+            error="Use at least a tenth more than database_storage_gb.",
         )
         self.backup_retention_days = self._number(
             "backup_retention_days",
@@ -79,13 +93,7 @@ class Variables:
             "Refuse to delete the database and the load balancer. Apply with false before a destroy.",
             default=database.deletion_protection,
         )
-        self.final_snapshot_name = self._text(
-            "final_snapshot_name",
-            "Name of the snapshot taken when the database is deleted; choose another if it exists already.",
-            f"{settings.prefix}-final",
-            pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
-            error="Use a-z, 0-9 and single hyphens, starting with a letter.",
-        )
+        self.final_snapshot_name = self._snapshot_name(settings) if database.final_snapshot else None
         self.noncurrent_version_days = self._number(
             "noncurrent_version_days",
             "Days to keep an artifact after it was overwritten or deleted.",
@@ -113,6 +121,21 @@ class Variables:
         )
         self.certificate_arn = self._certificate(settings)
 
+    def _variable(self, name: str, type_: str, description: str, default: object) -> TerraformVariable:
+        # Not nullable: an explicit null means the default, not an unset argument of some resource.
+        return TerraformVariable(
+            self._scope, name, type=type_, description=description, default=default, nullable=False
+        )
+
+    def _snapshot_name(self, settings: Settings) -> str:
+        return self._text(
+            "final_snapshot_name",
+            "Name of the snapshot taken when the database is deleted; choose another if it exists already.",
+            f"{settings.prefix}-final",
+            pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+            error="Use a-z, 0-9 and single hyphens, starting with a letter.",
+        )
+
     def _certificate(self, settings: Settings) -> str | None:
         if settings.api.certificate_arn is None:
             return None
@@ -133,20 +156,30 @@ class Variables:
         )
         return variable.string_value
 
-    def _number(self, name: str, description: str, default: int, *, least: int, most: int) -> float:
-        variable = TerraformVariable(
-            self._scope, name, type="number", description=description, default=default
-        )
+    def _number(
+        self,
+        name: str,
+        description: str,
+        default: int,
+        *,
+        least: int,
+        most: int,
+        rule: Callable[[float], IResolvable] | None = None,
+        error: str = "",
+    ) -> float:
+        variable = self._variable(name, "number", description, default)
         value = variable.number_value
         whole = Op.eq(value, Fn.floor(value))
         variable.add_validation(
             condition=Op.and_(whole, Op.and_(Op.gte(value, least), Op.lte(value, most))),
             error_message=f"Use a whole number from {least} to {most}.",
         )
+        if rule is not None:
+            variable.add_validation(condition=rule(value), error_message=error)
         return value
 
     def _flag(self, name: str, description: str, *, default: bool) -> IResolvable:
-        variable = TerraformVariable(self._scope, name, type="bool", description=description, default=default)
+        variable = self._variable(name, "bool", description, default)
         return variable.boolean_value
 
     def _retention(self, default: int) -> float:

@@ -1,0 +1,151 @@
+"""The front door."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.synth.conftest import Synthesize, example
+from tests.synth.template import Template
+
+CERTIFICATE = "arn:aws:acm:eu-west-1:111122223333:certificate/01234567-89ab-cdef-0123-456789abcdef"
+
+
+def test_every_method_is_decided_by_iam(stack: Template) -> None:
+    methods = stack.resources("aws_api_gateway_method")
+    assert set(methods) == {"api_team_method", "api_proxy_method"}
+    assert {method["authorization"] for method in methods.values()} == {"AWS_IAM"}
+    assert {method["http_method"] for method in methods.values()} == {"ANY"}
+    paths = {resource["path_part"] for resource in stack.resources("aws_api_gateway_resource").values()}
+    assert paths == {"{team}", "{proxy+}"}
+
+
+def test_the_workspace_is_set_from_the_path(stack: Template) -> None:
+    for integration in stack.resources("aws_api_gateway_integration").values():
+        parameters = integration["request_parameters"]
+        assert parameters["integration.request.header.X-MLFLOW-WORKSPACE"] == "method.request.path.team"
+        assert integration["type"] == "HTTP_PROXY"
+        assert integration["connection_type"] == "VPC_LINK"
+        assert integration["uri"].startswith("https://")
+    for method in stack.resources("aws_api_gateway_method").values():
+        assert method["request_parameters"]["method.request.path.team"] is True
+
+
+def test_binary_content_passes(stack: Template) -> None:
+    assert stack.only("aws_api_gateway_rest_api")["binary_media_types"] == ["*/*"]
+
+
+def test_without_a_certificate_tls_passes_through_unverified(dev: Template) -> None:
+    assert dev.only("aws_lb_listener")["protocol"] == "TCP"
+    assert all(
+        integration["tls_config"] == {"insecure_skip_verification": True}
+        for integration in dev.resources("aws_api_gateway_integration").values()
+    )
+
+
+def test_with_a_certificate_the_gateway_verifies_the_name(synthesize: Synthesize) -> None:
+    api = {**example("dev")["api"], "certificate_arn": CERTIFICATE, "domain": "mlflow.example.com"}
+    template = synthesize("dev", api=api)
+    listener = template.only("aws_lb_listener")
+    assert (listener["protocol"], listener["certificate_arn"]) == ("TLS", "${var.certificate_arn}")
+    assert template.only("aws_lb_target_group")["protocol"] == "TLS"
+    assert template.document["variable"]["certificate_arn"]["default"] == CERTIFICATE
+    for integration in template.resources("aws_api_gateway_integration").values():
+        assert integration["tls_config"] == {"insecure_skip_verification": False}
+        assert integration["uri"].startswith("https://mlflow.example.com/")
+    assert "mlflow.example.com,mlflow.example.com:443" in template.document["locals"]["server_user_data"]
+
+
+def test_the_load_balancer_is_entered_through_the_vpc_link_alone(stack: Template) -> None:
+    load_balancer = stack.only("aws_lb")
+    assert load_balancer["internal"] is True
+    assert load_balancer["enforce_security_group_inbound_rules_on_private_link_traffic"] == "off"
+    group = "${aws_security_group.firewall_load_balancer.id}"
+    assert load_balancer["security_groups"] == [group]
+    assert not stack.find("aws_vpc_security_group_ingress_rule", security_group_id=group)
+    check = stack.only("aws_lb_target_group")["health_check"]
+    assert (check["protocol"], check["path"]) == ("HTTPS", "/health")
+
+
+def test_resource_policy_grants_nothing_by_itself(stack: Template) -> None:
+    statements = stack.policy("aws_api_gateway_rest_api_policy", "api_policy")
+    allows = [statement for statement in statements.values() if statement["Effect"] == "Allow"]
+    # "Principal": "*" would let in every identity of the account without any identity policy.
+    assert [statement["Principal"] for statement in allows] == [
+        {"AWS": "arn:aws:iam::${data.aws_caller_identity.account.account_id}:root"}
+    ]
+
+
+def test_resource_policy_of_a_regional_api(dev: Template) -> None:
+    statements = dev.policy("aws_api_gateway_rest_api_policy", "api_policy")
+    assert statements["DenyOutsideNetwork"]["Condition"] == {
+        "NotIpAddress": {"aws:SourceIp": ["198.51.100.0/24"]}
+    }
+    assert "DenyOtherAccounts" in statements
+
+
+def test_resource_policy_of_a_private_api(prod: Template) -> None:
+    statements = prod.policy("aws_api_gateway_rest_api_policy", "api_policy")
+    assert statements["DenyOutsideEndpoints"]["Condition"] == {
+        "StringNotEquals": {"aws:SourceVpce": ["${aws_vpc_endpoint.private_entry.id}"]}
+    }
+    assert statements["DenyOutsideNetwork"]["Condition"] == {
+        "NotIpAddress": {"aws:VpcSourceIp": ["10.0.0.0/11", "172.20.0.0/16"]}
+    }
+    endpoint = prod.only("aws_api_gateway_rest_api")["endpoint_configuration"]
+    assert endpoint == {"types": ["PRIVATE"], "vpc_endpoint_ids": ["${aws_vpc_endpoint.private_entry.id}"]}
+
+
+def test_deployment_is_replaced_when_any_part_of_the_api_changes(stack: Template) -> None:
+    deployment = stack.only("aws_api_gateway_deployment")
+    trigger = deployment["triggers"]["redeployment"]
+    parts = [
+        f"{kind}.{name}"
+        for kind in (
+            "aws_api_gateway_method",
+            "aws_api_gateway_integration",
+            "aws_api_gateway_rest_api_policy",
+        )
+        for name in stack.resources(kind)
+    ]
+    assert len(parts) == 5
+    assert all(part in trigger for part in parts)
+    assert deployment["lifecycle"] == {"create_before_destroy": True}
+
+
+def test_access_log_names_caller_team_method_path_status_and_latency(stack: Template) -> None:
+    settings = stack.only("aws_api_gateway_stage")["access_log_settings"]
+    fields = json.loads(settings["format"])
+    assert {"caller", "method", "path", "status", "latency_ms", "request_id"} <= set(fields)
+    assert fields["caller"] == "$context.identity.userArn"
+    queries = stack.resources("aws_cloudwatch_query_definition").values()
+    assert all("<team>" in query["query_string"] for query in queries)
+
+
+def test_stage_is_measured_and_throttled(stack: Template) -> None:
+    settings = stack.only("aws_api_gateway_method_settings")
+    assert settings["method_path"] == "*/*"
+    assert settings["settings"]["metrics_enabled"] is True
+    assert settings["settings"]["data_trace_enabled"] is False
+    assert settings["settings"]["throttling_rate_limit"] == "${var.requests_per_second}"
+
+
+def test_the_account_log_role_is_left_alone_when_another_stack_has_it(synthesize: Synthesize) -> None:
+    template = synthesize("dev", api={**example("dev")["api"], "manage_account_log_role": False})
+    assert not template.resources("aws_api_gateway_account")
+    assert "api_logs_role" not in template.resources("aws_iam_role")
+
+
+@pytest.mark.parametrize(("environment", "host"), [
+    ("dev", "https://${aws_api_gateway_rest_api.api_rest_api.id}.execute-api.eu-west-1.amazonaws.com/dev"),
+    (
+        "prod",
+        "https://${aws_api_gateway_rest_api.api_rest_api.id}-${aws_vpc_endpoint.private_entry.id}"
+        ".execute-api.eu-west-1.amazonaws.com/prod",
+    ),
+])  # fmt: skip
+def test_each_team_has_a_tracking_uri(request: pytest.FixtureRequest, environment: str, host: str) -> None:
+    template: Template = request.getfixturevalue(environment)
+    uris = template.document["output"]["tracking_uris"]["value"]
+    assert uris == {team: f"{host}/{team}" for team in example(environment)["teams"]}
