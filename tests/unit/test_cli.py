@@ -1,0 +1,184 @@
+"""The command line: exit codes, and what is printed where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import gatehouse.synth
+import gatehouse.terraform
+from gatehouse.cli import app as commands
+from gatehouse.settings import json_schema_text
+from gatehouse.terraform import Diagnostic, Outcome, Validation
+
+if TYPE_CHECKING:
+    from .conftest import App, Edit
+
+FAILED = Validation(Outcome.FAILED, (Diagnostic("error", "No such argument", "", "aws_vpc.this"),))
+WARNED = Validation(Outcome.PASSED, (Diagnostic("warning", "deprecated"),))
+NOT_RUN = Validation(Outcome.NOT_RUN, reason="terraform is not on the PATH")
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(commands, arguments)
+
+
+@pytest.fixture
+def stand_in(project: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose app and whose terraform are stand-ins; all is well with them."""
+    monkeypatch.setattr(gatehouse.synth, "APP", app())
+    _verdict(monkeypatch, Validation(Outcome.PASSED))
+    return project
+
+
+def _verdict(monkeypatch: pytest.MonkeyPatch, verdict: Validation) -> None:
+    monkeypatch.setattr(gatehouse.terraform, "validate", lambda _name, _document: verdict)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["init", "--help"], ["check", "--help"]])
+def test_help_is_there(arguments: list[str]) -> None:
+    result = _run(*arguments)
+    assert result.exit_code == 0
+    assert "Usage: gatehouse" in result.output
+
+
+def test_help_loads_neither_pydantic_nor_yaml() -> None:
+    program = (
+        "import sys; sys.argv = ['gatehouse', '--help']\n"
+        "from gatehouse.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "sys.exit(sorted({'pydantic', 'ruamel.yaml', 'jinja2', 'cdktf', 'jsii'} & set(sys.modules)) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_runs_as_a_module(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gatehouse", "synth", "nowhere"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("environments/nowhere.yaml: environment 'nowhere' does not exist")
+
+
+@pytest.mark.parametrize("arguments", [["init"], ["synth", "--no-such"], ["no-such"], ["init", "a", "b"]])
+def test_wrong_usage_exits_2(project: Path, arguments: list[str]) -> None:
+    assert _run(*arguments).exit_code == 2
+
+
+class TestInit:
+    """``gatehouse init``."""
+
+    def test_it_writes_a_file_that_checks(self, stand_in: Path) -> None:
+        result = _run("init", "qa", "--private")
+        assert result.exit_code == 0
+        assert result.stdout == "environments/qa.yaml written. Edit it, then run: gatehouse check qa\n"
+        assert _run("check", "qa").exit_code == 0
+
+    def test_it_writes_over_nothing(self, project: Path) -> None:
+        before = Path("environments/dev.yaml").read_bytes()
+        result = _run("init", "dev")
+        assert result.exit_code == 2
+        assert "exists already" in result.stderr
+        assert Path("environments/dev.yaml").read_bytes() == before
+        assert _run("init", "dev", "--force").exit_code == 0
+        assert Path("environments/dev.yaml").read_bytes() != before
+
+    def test_a_bad_name_is_explained(self, project: Path) -> None:
+        result = _run("init", "QA")
+        assert result.exit_code == 2
+        assert result.stderr.startswith('environments/QA.yaml: environment: "QA" is not a name. Fix: use a-z')
+
+
+class TestSchema:
+    """``gatehouse schema``."""
+
+    def test_it_prints_the_schema(self) -> None:
+        result = _run("schema")
+        assert (result.exit_code, result.stdout) == (0, json_schema_text())
+
+    def test_it_writes_the_schema(self, tmp_path: Path) -> None:
+        path = tmp_path / "schema.json"
+        assert _run("schema", "--output", str(path)).exit_code == 0
+        assert json.loads(path.read_text())["title"] == "Settings"
+
+    def test_a_folder_in_its_place_is_explained(self, tmp_path: Path) -> None:
+        result = _run("schema", "--output", str(tmp_path))
+        assert result.exit_code == 1
+        assert "Is a directory" in result.stderr
+
+
+class TestSynth:
+    """``gatehouse synth``."""
+
+    def test_it_says_what_it_made(self, stand_in: Path) -> None:
+        result = _run("synth")
+        assert result.exit_code == 0
+        assert "cdktf.out/stacks/dev/cdk.tf.json" in result.stdout
+        assert "cdktf.out/stacks/prod/cdk.tf.json" in result.stdout
+        assert "2 environments synthesized" in result.stdout
+
+    def test_it_makes_the_named_ones(self, stand_in: Path) -> None:
+        assert _run("synth", "dev").exit_code == 0
+        assert not Path("cdktf.out/stacks/prod").exists()
+
+    def test_bad_input_exits_2_and_keeps_the_output(self, stand_in: Path, edit: Edit) -> None:
+        _run("synth")
+        path = edit("zones: 2", "zones: 1")
+        document = Path("cdktf.out/stacks/dev/cdk.tf.json")
+        before = document.read_bytes()
+        result = _run("synth")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"{path}:13: network.create.availability_zones: 1 is too small. Fix: use a number from 2 to 4.\n"
+        )
+        assert document.read_bytes() == before
+
+    def test_a_failed_app_exits_1(self, stand_in: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gatehouse.synth, "APP", app("sys.exit('no [node] found')"))
+        result = _run("synth")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "It said:\nno [node] found" in result.stderr
+
+
+class TestCheck:
+    """``gatehouse check``."""
+
+    def test_it_prints_what_was_made_and_the_verdict(self, stand_in: Path) -> None:
+        result = _run("check")
+        assert result.exit_code == 0
+        assert "terraform validate dev: passed, 0 warnings" in result.stdout
+        assert "terraform validate prod: passed, 0 warnings" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("verdict", "usual", "strict"), [(FAILED, 1, 1), (WARNED, 0, 1), (NOT_RUN, 0, 1)]
+    )
+    def test_a_verdict_decides_the_exit_code(
+        self, stand_in: Path, monkeypatch: pytest.MonkeyPatch, verdict: Validation, usual: int, strict: int
+    ) -> None:
+        _verdict(monkeypatch, verdict)
+        assert _run("check", "dev").exit_code == usual
+        assert _run("check", "dev", "--strict").exit_code == strict
+
+    def test_the_diagnostics_are_printed(self, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        _verdict(monkeypatch, FAILED)
+        assert "  error: aws_vpc.this: No such argument" in _run("check", "dev").stdout
+
+    def test_not_run_says_why(self, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        _verdict(monkeypatch, NOT_RUN)
+        assert "not run (terraform is not on the PATH)" in _run("check", "dev").stdout
+
+    def test_without_environments_it_says_how_to_begin(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        result = _run("check")
+        assert result.exit_code == 2
+        assert "gatehouse init dev" in result.stderr
