@@ -99,15 +99,17 @@ def check(
     Validates with the terraform on the PATH; without one, or without the provider, that is not run.
     """
     with _errors_explained():
-        from gatehouse.report import console, print_validations
+        from gatehouse.report import console, print_validation
         from gatehouse.synth import synthesize
         from gatehouse.terraform import acceptable, validate
 
         synthesis = synthesize(environments)
-        validations = [(name, validate(name, path)) for name, path in synthesis.documents.items()]
         _print_synthesis(synthesis)
-        print_validations(console(), validations)
-        if not all(acceptable(validation, strict=strict) for _, validation in validations):
+        verdicts = []
+        for name, path in synthesis.documents.items():
+            verdicts.append(validate(name, path))
+            print_validation(console(), name, verdicts[-1])  # at once: each takes seconds
+        if not all(acceptable(verdict, strict=strict) for verdict in verdicts):
             raise typer.Exit(1)
 
 

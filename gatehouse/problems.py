@@ -59,7 +59,7 @@ class Error:
     def written(self) -> str:
         """The value as it stands in the file."""
         raw = None if self.of_key else self.source.raw(self.place.path)
-        return raw if raw is not None else show(self.received).strip('"')
+        return show(Raw(raw)) if raw is not None else show(self.received).strip('"')
 
 
 def problems_of(
@@ -112,6 +112,8 @@ def _problem(error: Error, file: str) -> Problem:
         path = (*path, _discriminator(error))
     problem, fix = _explain(error)
     line = error.source.line_of(path)
+    if error.kind == "invalid_key":  # the value is the key itself, which may be no text
+        path = path[:-1]
     return Problem(file, problem, fix, line=line, field=dotted(path), value=_value(error))
 
 
@@ -168,7 +170,7 @@ def _unknown_field(error: Error) -> tuple[str, str]:
 
 
 def _unknown_key(error: Error) -> tuple[str, str]:
-    return "is not the name of a field", f"use one of {', '.join(error.place.inside or error.place.siblings)}"
+    return "is not the name of a field", f"use one of {', '.join(error.place.siblings)}"
 
 
 def _unknown_value(error: Error) -> tuple[str, str]:
@@ -202,8 +204,9 @@ def _not_text(error: Error) -> tuple[str, str]:
 def _not_whole(error: Error) -> tuple[str, str]:
     if isinstance(error.received, str) and error.received.strip().isdecimal():
         return "is text, not a number", f"remove the quotes: {error.received.strip()}"
-    if isinstance(error.received, float) and math.isfinite(error.received):
-        return "is not a whole number", f"use a whole number, like {max(1, round(error.received))}"
+    if isinstance(error.received, float):
+        near = max(1, round(error.received)) if math.isfinite(error.received) else 1
+        return "is not a whole number", f"use a whole number, like {near}"
     return f"is {_kind_of(error.received)}, not a number", f"use a whole number: {error.place.description}"
 
 
@@ -264,6 +267,8 @@ def _kind_of(value: object) -> str:
 
 def _value(error: Error) -> object:
     received = error.received
+    if error.kind == "invalid_key":
+        return Raw(str(error.place.path[-1]))
     if received is None or error.kind in ("missing", "union_tag_not_found"):
         return MISSING
     if error.kind == "union_tag_invalid" and isinstance(received, Mapping):

@@ -31,10 +31,12 @@ def console(file: TextIO | None = None) -> Console:
 def print_documents(out: Console, summaries: Sequence[Summary], seconds: float) -> None:
     """Print where each document is, its size and counts, and what it took to make them."""
     table = _table(out, "document", "size", "data sources", "variables", "outputs")
+    if not out.is_terminal:  # there, the table brings its own
+        out.print()
     for one in summaries:
         table.add_row(str(one.path), _size(one.size), *_counts(one.data_sources, one.variables, one.outputs))
     out.print(table)
-    out.print(f"{_environments(len(summaries))} synthesized in {seconds:.1f} s")
+    out.print(f"\n{_plural(len(summaries), 'environment')} synthesized in {seconds:.1f} s")
 
 
 def print_resources(out: Console, summaries: Sequence[Summary]) -> None:
@@ -48,18 +50,17 @@ def print_resources(out: Console, summaries: Sequence[Summary]) -> None:
     out.print(table)
 
 
-def print_validations(out: Console, validations: Sequence[tuple[str, Validation]]) -> None:
-    """Print the verdict on each environment, with every error and warning of Terraform below it."""
-    for environment, one in validations:
-        verdict = Text(f"terraform validate {environment}: ")
-        verdict.append(one.outcome.value, style=_STYLES[one.outcome])
-        if one.reason:
-            verdict.append(f" ({one.reason})")
-        else:
-            verdict.append(f", {_plural(one.warnings, 'warning')}, {one.seconds:.1f} s")
-        out.print(verdict, soft_wrap=True)
-        for diagnostic in one.diagnostics:
-            out.print(Text(f"  {diagnostic}"), soft_wrap=True)
+def print_validation(out: Console, environment: str, validation: Validation) -> None:
+    """Print the verdict on one environment, with every error and warning of Terraform below it."""
+    verdict = Text(f"terraform validate {environment}: ")
+    verdict.append(validation.outcome.value, style=_STYLES[validation.outcome])
+    if validation.reason:
+        verdict.append(f" ({validation.reason})")
+    else:
+        verdict.append(f", {_plural(validation.warnings, 'warning')}, {validation.seconds:.1f} s")
+    out.print(verdict, soft_wrap=True)
+    for diagnostic in validation.diagnostics:
+        out.print(Text(f"  {diagnostic}"), soft_wrap=True)
 
 
 def _table(out: Console, first: str, *columns: str) -> Table:
@@ -76,10 +77,6 @@ def _counts(*numbers: int) -> list[str]:
 
 def _size(size: int) -> str:
     return f"{size / 1000:.1f} kB"
-
-
-def _environments(count: int) -> str:
-    return _plural(count, "environment")
 
 
 def _plural(count: int, noun: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import ipaddress
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ruamel.yaml import YAML
 
 from gatehouse.environment_file import free_cidr, load_environment, load_environments, parse_environment
 from gatehouse.errors import InputError, Problem
@@ -323,6 +327,20 @@ BAD = {
         "too long",
         "within 22",
     ),
+    "a number for a name": Bad(
+        "burst:", "7: 1\n    burst:", "api.throttle", "7", "not the name", "use one of requests"
+    ),
+    "a text of two lines for a list": Bad(
+        "[fraud, search]",
+        "|\n  fraud\n  search",
+        "teams",
+        '"fraud\\nsearch\\n"',
+        "not a list",
+        "write [fraud\\n",
+    ),
+    "no finite number": Bad(
+        "min_size: 1", "min_size: .inf", "server.min_size", ".inf", "not a whole number", "like 1"
+    ),
     "a field given twice": Bad(
         "region:", "region: eu-west-2\nregion:", "region", "", "given twice", "keep one"
     ),
@@ -545,3 +563,27 @@ def test_a_free_range_overlaps_none_in_use() -> None:
     assert free_cidr(used, 16) == "10.23.0.0/16"
     with pytest.raises(InputError, match=r"no 10\.N\.0\.0 range is free"):
         free_cidr([ipaddress.IPv4Network("10.0.0.0/8")])
+
+
+ODD = (None, True, 2.5, "", "${x}", [], [[1]], {"7": {"a": []}}, {"backend": "cloud"})
+
+
+def test_no_odd_value_anywhere_escapes_as_another_error(repository: Path) -> None:
+    data = YAML(typ="safe", pure=True).load(repository / "environments" / "dev.yaml")
+    for path in _paths(data):
+        place = data
+        for part in path[:-1]:
+            place = place[part]
+        original = place[path[-1]]
+        for odd in ODD:
+            place[path[-1]] = odd
+            with contextlib.suppress(InputError):  # some are right in their place
+                parse_environment(json.dumps(data), "dev.yaml")
+        place[path[-1]] = original
+
+
+def _paths(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for part, value in items:
+        yield (*path, part)
+        yield from _paths(value, (*path, part))

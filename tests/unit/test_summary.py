@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gatehouse.report import console, print_documents, print_resources, print_validations
+from gatehouse.report import console, print_documents, print_resources, print_validation
 from gatehouse.summary import AREAS, Summary, summarize
 from gatehouse.terraform import Diagnostic, Outcome, Validation
 
@@ -94,7 +94,8 @@ def test_every_diagnostic_is_printed_whole() -> None:
         ("dev", Validation(Outcome.PASSED, (long,), seconds=3.21)),
         ("prod", Validation(Outcome.NOT_RUN, reason="terraform is not on the PATH")),
     ]
-    print_validations(console(file), verdicts)
+    for environment, verdict in verdicts:
+        print_validation(console(file), environment, verdict)
     assert file.getvalue().splitlines() == [
         "terraform validate dev: passed, 1 warning, 3.2 s",
         f"  warning: aws_subnet.this[0]: Argument is deprecated: {'x' * 200}",
