@@ -565,7 +565,7 @@ def test_a_free_range_overlaps_none_in_use() -> None:
         free_cidr([ipaddress.IPv4Network("10.0.0.0/8")])
 
 
-ODD = (None, True, 2.5, "", "${x}", [], [[1]], {"7": {"a": []}}, {"backend": "cloud"})
+ODD: tuple[object, ...] = (None, True, 2.5, "", "${x}", [], [[1]], {"7": {"a": []}}, {"backend": "cloud"})
 
 
 def test_no_odd_value_anywhere_escapes_as_another_error(repository: Path) -> None:
