@@ -53,8 +53,8 @@ def synthesize(
 ) -> Synthesis:
     """Synthesize the named environments of the project in ``folder``; all of them without names.
 
-    Every file is validated first; ``app`` is main.py beside this package unless given. Stacks that have no environment file any more are dropped when all are
-    made. Runs of the same project wait for each other.
+    Every file is validated first. ``app`` is main.py beside this package unless given. Stacks that have no
+    environment file any more are dropped when all are made. Runs of the same project wait for each other.
     Raises InputError for bad files and SynthError for a failed app, the previous output untouched.
     """
     started = time.monotonic()

@@ -148,9 +148,7 @@ class Variables:
         )
 
     def _text(self, name: str, description: str, default: str, *, pattern: str, error: str) -> str:
-        variable = TerraformVariable(
-            self._scope, name, type="string", description=description, default=default
-        )
+        variable = self._variable(name, "string", description, default)
         variable.add_validation(
             condition=Fn.can(Fn.regex(Fn.raw_string(pattern), variable.string_value)), error_message=error
         )
@@ -183,13 +181,7 @@ class Variables:
         return variable.boolean_value
 
     def _retention(self, default: int) -> float:
-        variable = TerraformVariable(
-            self._scope,
-            "log_retention_days",
-            type="number",
-            description="Days to keep logs.",
-            default=default,
-        )
+        variable = self._variable("log_retention_days", "number", "Days to keep logs.", default)
         days = list(LOG_RETENTION_DAYS)
         variable.add_validation(
             condition=Fn.contains(days, variable.number_value),
