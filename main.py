@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from gatehouse.environment_file import load_environments
-from gatehouse.errors import InputError
+from gatehouse.errors import GatehouseError
 
 
 def main() -> int:
@@ -19,13 +19,13 @@ def main() -> int:
     names = [name for name in os.environ.get("GATEHOUSE_ENVIRONMENTS", "").split(",") if name]
     try:
         environments = load_environments(Path("environments"), names or None)
-    except InputError as error:
+        # Imported late: cdktf takes seconds to load, and a mistake in a YAML file should not wait for it.
+        from modules.app import synthesize  # noqa: PLC0415
+
+        synthesize(environments)
+    except GatehouseError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    # Imported late: cdktf takes seconds to load, and a mistake in a YAML file should not wait for it.
-    from modules.app import synthesize  # noqa: PLC0415
-
-    synthesize(environments)
     return 0
 
 

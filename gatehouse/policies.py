@@ -21,6 +21,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from gatehouse.errors import GatehouseError
 from gatehouse.fields import ROOT
 
 TEMPLATES = ROOT / "templates"
@@ -31,8 +32,13 @@ REFERENCE_LENGTH = 110
 _TEMPLATE_START = re.compile(r"([$%])\{")
 
 
-class PolicyError(Exception):
-    """A template that does not make a sound policy document; the message names template, finding and fix."""
+class PolicyError(GatehouseError):
+    """A template that does not make a sound document; the message names template, finding and fix.
+
+    It counts as bad input: a template is edited by hand, or the environment file fills it beyond a quota.
+    """
+
+    exit_code = 2
 
 
 class Kind(Enum):
@@ -79,9 +85,20 @@ def render_policy(template: str, kind: Kind, **values: object) -> str:
     return escape(text)
 
 
-def render_file(template: str, **values: object) -> str:
-    """Return the text of ``templates/<template>`` with its placeholders filled, escaped for Terraform."""
-    return escape(_environment(json_strings=False).get_template(template).render(values))
+def render_file(template: str, *, quota: int, **values: object) -> str:
+    """Return the text of ``templates/<template>`` with its placeholders filled, escaped for Terraform.
+
+    Raises:
+        PolicyError: more than ``quota`` bytes, references counted as in :func:`measure`.
+
+    """
+    text = _environment(json_strings=False).get_template(template).render(values)
+    size = measure(text, spaces=True)
+    if size > quota:
+        raise PolicyError(
+            f"{template}: {size} bytes after rendering exceed {quota}. Fix: shorten the template, or what fills it"
+        )
+    return escape(text)
 
 
 def parse_policy(text: str, name: str) -> dict[str, Any]:
@@ -112,12 +129,12 @@ def parse_policy(text: str, name: str) -> dict[str, Any]:
 
 
 def measure(text: str, *, spaces: bool = False) -> int:
-    """Return the size of a document in characters, as IAM counts it: without white space unless ``spaces``.
+    """Return the size of a document: in bytes with ``spaces``, else in characters without them, as IAM counts.
 
     A reference counts as :data:`REFERENCE_LENGTH`, because its value is known only when Terraform applies.
     """
     plain = REFERENCE.sub("x" * REFERENCE_LENGTH, text)
-    return len(plain) if spaces else sum(not character.isspace() for character in plain)
+    return len(plain.encode()) if spaces else sum(not character.isspace() for character in plain)
 
 
 def escape(text: str) -> str:

@@ -136,9 +136,7 @@ class ExistingNetwork(Model):
     egress: Annotated[Egress, Field(strict=False)]
     """"nat": the server subnets have a route to the internet; "none": they have not."""
     route_table_ids: Annotated[tuple[RouteTableId, ...], Field(strict=False)] = ()
-    """Route tables of the server subnets, for the S3 gateway endpoint; none if the VPC has one already."""
-    interface_endpoints: bool = False
-    """Make interface endpoints for the AWS services in the server subnets."""
+    """Route tables of the server subnets alone; they get an S3 endpoint that lets nothing else through."""
     endpoint_security_group_ids: Annotated[tuple[SecurityGroupId, ...], Field(strict=False)] = ()
     """Security groups of the interface endpoints that the VPC has already."""
 
@@ -160,19 +158,12 @@ class ExistingNetwork(Model):
                 raise RefusedError(
                     "names a subnet twice", "name each subnet once", field=field, value=list(ids)
                 )
-        if self.interface_endpoints and self.endpoint_security_group_ids:
-            raise RefusedError(
-                "names endpoints of the VPC while interface_endpoints asks for new ones",
-                "keep one of the two",
-                field="endpoint_security_group_ids",
-                value=list(self.endpoint_security_group_ids),
-            )
-        if self.egress is Egress.NONE and not (self.interface_endpoints or self.endpoint_security_group_ids):
+        if self.egress is Egress.NONE and not self.endpoint_security_group_ids:
             raise RefusedError(
                 'leaves the servers no way to the AWS services with egress "none"',
-                "set interface_endpoints to true, or name the endpoint_security_group_ids of the VPC",
-                field="interface_endpoints",
-                value=False,
+                "name the security groups of the VPC's interface endpoints",
+                field="endpoint_security_group_ids",
+                value=[],
             )
         return self
 
@@ -199,20 +190,21 @@ class Network(Model):
     @property
     def egress(self) -> Egress:
         """How the servers reach the internet."""
-        return self._one.egress
-
-    @property
-    def interface_endpoints(self) -> bool:
-        """Whether the stack makes interface endpoints."""
-        needed = self.create is not None and self.create.egress is Egress.NONE
-        return needed or self._one.interface_endpoints
-
-    @property
-    def _one(self) -> CreateNetwork | ExistingNetwork:
         one = self.create or self.existing
         if one is None:  # pragma: no cover - the validator has seen to it
             raise AssertionError
-        return one
+        return one.egress
+
+    @property
+    def interface_endpoints(self) -> bool:
+        """Whether the stack makes interface endpoints; in somebody else's VPC never.
+
+        Their private DNS names answer for the whole VPC, and their policies admit the servers alone: other
+        workloads in it would be shut out of the services.
+        """
+        return self.create is not None and (
+            self.create.interface_endpoints or self.create.egress is Egress.NONE
+        )
 
 
 class PackageSource(StrEnum):

@@ -39,7 +39,7 @@ from cdktf_cdktf_provider_aws.s3_object import (
 from constructs import Construct
 
 from gatehouse.fields import SERVER_FILES
-from gatehouse.policies import escape, measure, render_file
+from gatehouse.policies import escape, render_file
 from gatehouse.settings import PackageSource
 from modules.database import DATABASE_NAME, Database
 from modules.deployment import Deployment
@@ -55,6 +55,7 @@ CPU_TARGET_PERCENT = 60
 WARMUP_SECONDS = 300
 #: A first boot installs MLflow and upgrades the schema before /health answers.
 HEALTH_CHECK_GRACE_SECONDS = 900
+#: Bytes that EC2 takes before base64.
 USER_DATA_QUOTA = 16_384
 
 
@@ -112,12 +113,12 @@ class Server(Construct):
         objects = [self._upload(file, storage) for file in files]
         user_data = render_file(
             "server/user_data.sh.j2",
+            quota=USER_DATA_QUOTA,
             region=deployment.region,
             bucket=storage.server_files.name,
             files=files,
             environment=self._environment(database, load_balancer),
         )
-        self._check_size(user_data)
         template = self._launch_template(security_group, role, user_data)
         self._group = self._scaling_group(placement, template, load_balancer, [permission, *objects, *after])
         AutoscalingPolicy(
@@ -135,15 +136,6 @@ class Server(Construct):
         )
         self.group_name = self._group.name
 
-    def _check_size(self, user_data: str) -> None:
-        # EC2 takes 16 KB before base64; a reference becomes a host name or an ARN.
-        size = measure(user_data, spaces=True)
-        if size > USER_DATA_QUOTA:
-            raise ValueError(
-                f"user data has {size} characters and EC2 takes {USER_DATA_QUOTA}. "
-                "Fix: name fewer teams, or move text from user_data.sh.j2 to bootstrap.sh"
-            )
-
     def _boot_files(self) -> list[BootFile]:
         settings = self._deployment.settings
         sources = {
@@ -153,6 +145,7 @@ class Server(Construct):
             "mlflow.service": "mlflow.service",
             "rds-ca.pem": f"rds-ca/{settings.region}.pem",
             "requirements.txt": f"requirements/{settings.server.mlflow_version}.txt",
+            "sitecustomize.py": "sitecustomize.py",
         }
         return [
             BootFile(name, (SERVER_FILES / source).read_text(encoding="utf-8"))

@@ -54,7 +54,7 @@ def test_nothing_else_is_ignored_by_terraform(stack: Template) -> None:
 def test_boot_files_are_checked_against_the_bytes_that_are_uploaded(stack: Template) -> None:
     user_data = stack.document["locals"]["server_user_data"]
     objects = stack.resources("aws_s3_object").values()
-    assert len(objects) == 6
+    assert len(objects) == 7
     for uploaded in objects:
         content = uploaded["content"].replace("$${", "${").replace("%%{", "%{")
         digest = hashlib.sha256(content.encode()).hexdigest()
