@@ -6,6 +6,7 @@
 # What runs here is pinned: system packages are signed by Amazon (dnf checks), Python packages are wheels with the
 # hashes of requirements.txt, and the rest is the checked files.
 set -euo pipefail
+umask 022 # the service's user reads what is installed here
 
 readonly FILES=${GATEHOUSE_FILES:-/opt/gatehouse}
 readonly VENV=${GATEHOUSE_VENV:-/opt/mlflow}

@@ -344,11 +344,6 @@ def escape(field: str) -> str:
     return field.replace("\\", "\\\\").replace(":", "\\:")
 
 
-def unescape(field: str) -> str:
-    """The inverse of `escape`."""
-    return re.sub(r"\\(.)", r"\1", field, flags=re.DOTALL)
-
-
 def passfile_line(config: Config, credential: Credential) -> str:
     """The passfile's one line. Raises `ValueError` for a password that no passfile can hold."""
     if re.search(r"[\r\n\0]", credential.username + credential.password):
@@ -371,18 +366,20 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def read_passfile(path: Path) -> Credential | None:
-    """The credential that an earlier `write_private` left, None when there is none."""
+def read_passfile(config: Config) -> Credential | None:
+    """The credential that an earlier `write_private` left for this very database, None when there is none."""
     try:
-        line = path.read_text(encoding="utf-8").rstrip("\n")
+        line = config.passfile.read_text(encoding="utf-8").rstrip("\n")
     except FileNotFoundError:
         return None
-    fields = re.split(r"(?<!\\)((?:\\\\)*):", line)
-    # The split keeps the escaped backslashes before each colon; they belong to the field on their left.
-    joined = [fields[i] + (fields[i + 1] if i + 1 < len(fields) else "") for i in range(0, len(fields), 2)]
-    if len(joined) != 5:  # noqa: PLR2004 - host, port, database, user, password
+    field = r"((?:[^\\:]|\\.)*)"
+    match = re.fullmatch(":".join([field] * 5), line)
+    if not match:
         return None
-    return Credential(unescape(joined[3]), unescape(joined[4]))
+    host, port, name, username, password = (re.sub(r"\\(.)", r"\1", text) for text in match.groups())
+    if (host, port, name) != (config.database_host, str(config.database_port), config.database_name):
+        return None
+    return Credential(username, password)
 
 
 class Passwords:
@@ -413,7 +410,7 @@ class Passwords:
         Asks Secrets Manager only when the password in the passfile fails. Raises `FailedError` when none
         works.
         """
-        present = read_passfile(self._config.passfile)
+        present = read_passfile(self._config)
         reasons = []
         if present:
             reason = self._refusal(present)
@@ -526,17 +523,15 @@ def await_password(passwords: Passwords, stop: Stop) -> Credential:
         stop.pause(random.uniform(1, 3))  # noqa: S311 - jitter
 
 
-def keep_fresh(passwords: Passwords, nudges: socket.socket, refresh_seconds: float, stop: Stop) -> None:
-    """Refresh at the interval and at every nudge until `stop`; never raises, whatever fails.
+def keep_fresh(
+    passwords: Passwords, nudges: socket.socket, refresh_seconds: float, finished: threading.Event
+) -> None:
+    """Refresh at the interval and at every nudge until `finished`; never raises, whatever fails.
 
     Failures back off up to a minute, with jitter; a nudge is heeded even then, at most about once a second.
     """
     failures = 0
-    while not stop:
-        nudges.setblocking(False)
-        with suppress(BlockingIOError):
-            while nudges.recv(16):
-                pass
+    while not finished.is_set():
         try:
             passwords.refresh()
             if failures:
@@ -546,24 +541,35 @@ def keep_fresh(passwords: Passwords, nudges: socket.socket, refresh_seconds: flo
             failures += 1
             log("password_refresh_failed", failures=failures, reason=str(error))
             time.sleep(random.uniform(0.5, 1))  # noqa: S311 - jitter
-        delay = (
-            refresh_seconds if not failures else max(refresh_seconds, min(60, refresh_seconds * 2**failures))
-        )
-        nudges.settimeout(delay * random.uniform(0.8, 1))  # noqa: S311 - jitter
-        with suppress(OSError):  # a timeout is one
-            nudges.recv(16)
+        # An exponent without a bound would overflow after a day without Secrets Manager.
+        backoff = min(60, refresh_seconds * 2 ** min(failures, 6)) if failures else 0
+        await_nudge(nudges, max(refresh_seconds, backoff) * random.uniform(0.8, 1))  # noqa: S311 - jitter
+
+
+def await_nudge(nudges: socket.socket, seconds: float) -> None:
+    """Wait for a nudge, but not longer; those that piled up meanwhile count as one."""
+    with suppress(OSError):  # a time-out is one
+        nudges.settimeout(seconds)
+        nudges.recv(16)
+        nudges.setblocking(False)
+        while nudges.recv(16):
+            pass
 
 
 @contextmanager
-def fresh_password(passwords: Passwords, config: Config, stop: Stop) -> Iterator[None]:
+def fresh_password(passwords: Passwords, config: Config) -> Iterator[None]:
     """Keep the password fresh in a thread while the block runs."""
     config.nudge_socket.unlink(missing_ok=True)
+    finished = threading.Event()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nudges:
         nudges.bind(str(config.nudge_socket))
         config.nudge_socket.chmod(0o600)
-        arguments = (passwords, nudges, config.secret_refresh_seconds, stop)
+        arguments = (passwords, nudges, config.secret_refresh_seconds, finished)
         threading.Thread(target=keep_fresh, args=arguments, daemon=True, name="password").start()
-        yield
+        try:
+            yield
+        finally:
+            finished.set()
 
 
 # --- the schema ---------------------------------------------------------------------------------------------
@@ -825,6 +831,17 @@ def server_environment(config: Config, environ: Mapping[str, str]) -> dict[str, 
     }
 
 
+def check_additions(environment: Mapping[str, str]) -> None:
+    """Raise `FailedError` unless the server's processes will load sitecustomize.py.
+
+    Python goes on without it when it cannot be imported, and one team could then read another's artifacts.
+    """
+    command = [sys.executable, "-c", "import sitecustomize; sitecustomize.check()"]
+    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise FailedError(f"sitecustomize.py must lie beside the launcher and load: {done.stderr.strip()}")
+
+
 def start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own, so that nothing of it can outlive `kill_group`."""
     return subprocess.Popen(command, env=dict(environment), stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
@@ -945,7 +962,9 @@ def serve(config: Config, username: str, environ: Mapping[str, str], stop: Stop)
 
     Nothing of it is left behind.
     """
-    server = start(server_command(config, username), server_environment(config, environ))
+    environment = server_environment(config, environ)
+    check_additions(environment)
+    server = start(server_command(config, username), environment)
     log("server_started", pid=server.pid, port=config.port, workers=config.workers)
     try:
         await_health(config, server, stop)
@@ -967,7 +986,7 @@ def run(config: Config, environ: Mapping[str, str], stop: Stop) -> None:
     passwords = Passwords(config, secret_reader(config), database_refusal(config))
     notify("STATUS=waiting for the database")
     username = await_password(passwords, stop).username
-    with fresh_password(passwords, config, stop):
+    with fresh_password(passwords, config):
         notify("STATUS=upgrading the schema")
         migrate(config, passwords, environ, stop)
         make_certificate(config, datetime.now(UTC))

@@ -146,6 +146,15 @@ class Finder(importlib.metadata.DistributionFinder):
         return [Plugin()] if context is None or context.name in (None, "gatehouse-server") else []
 
 
+def check() -> None:
+    """Raise `RuntimeError` unless both additions are in force in this process; the launcher asks before it starts."""
+    import psycopg2  # noqa: PLC0415
+
+    points = importlib.metadata.entry_points(group="mlflow.artifact_repository", name="s3")
+    if [point.load() for point in points] != [s3_repository] or not hasattr(psycopg2.connect, "__wrapped__"):
+        raise RuntimeError("the additions to MLflow are not in force")
+
+
 def install(environ: Mapping[str, str]) -> None:
     """Put both additions in place if the launcher's variables are there."""
     if "GATEHOUSE_NUDGE_SOCKET" not in environ:

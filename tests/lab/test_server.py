@@ -313,10 +313,21 @@ def test_secrets_stay_out_of_the_log_and_of_command_lines(
 # --- the end ------------------------------------------------------------------------------------------------
 
 
-def test_sigterm_stops_everything(database: Database, start: Start) -> None:
+def replaced(launcher: Launcher, before: list[int]) -> bool:
+    """Whether as many processes run as before, without the one that was started last."""
+    now = launcher.descendants()
+    return len(now) == len(before) and max(before) not in now
+
+
+def test_a_worker_is_replaced_and_sigterm_stops_everything(database: Database, start: Start) -> None:
     launcher = start(database, GATEHOUSE_WORKERS="2").ready()
+    before = launcher.descendants()
+    assert len(before) >= 4  # mlflow, uvicorn, two workers
+    os.kill(max(before), signal.SIGKILL)
+    wait_for("new worker", lambda: replaced(launcher, before))
+    assert launcher.call("GET", WORKSPACES)[0] == 200
+    assert launcher.process.poll() is None
     processes = launcher.descendants()
-    assert len(processes) >= 4  # mlflow, uvicorn, two workers
     launcher.process.terminate()
     assert launcher.ended() == 0
     assert launcher.notified("STOPPING=1")
@@ -341,15 +352,3 @@ def test_the_death_of_the_server_ends_the_launcher(database: Database, start: St
     assert launcher.ended() == 1
     assert "ended by itself" in launcher.events("failed")[0]["error"]
     wait_for("end of every process", lambda: not [number for number in processes if alive(number)])
-
-
-def test_a_worker_that_dies_is_replaced(database: Database, start: Start) -> None:
-    launcher = start(database, GATEHOUSE_WORKERS="2").ready()
-    before = set(launcher.descendants())
-    os.kill(max(before), signal.SIGKILL)
-    wait_for(
-        "new worker",
-        lambda: len(launcher.descendants()) == len(before) and bool(set(launcher.descendants()) - before),
-    )
-    assert launcher.call("GET", WORKSPACES)[0] == 200
-    assert launcher.process.poll() is None

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
@@ -338,7 +339,9 @@ def test_systemd_understands_the_unit(analyze: str, tmp_path: Path) -> None:
     unit = (SERVER / "mlflow.service").read_text().replace("/opt/mlflow/bin/python", sys.executable)
     path = tmp_path / "mlflow.service"
     path.write_text(unit)
-    done = subprocess.run([analyze, "verify", "--man=no", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", str(path)], capture_output=True, text=True, check=False
+    )
     complaints = [line for line in done.stderr.splitlines() if "mlflow.service" in line]
     assert (done.returncode, complaints) == (0, []), done.stderr
 
@@ -351,7 +354,7 @@ def test_the_service_is_confined(analyze: str) -> None:
         "--offline=true",
         "--threshold=15",
         "--no-pager",
-        SERVER / "mlflow.service",
+        str(SERVER / "mlflow.service"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -434,8 +437,8 @@ def test_the_regions() -> None:
     assert not {region for region in regions if region.startswith(("cn-", "us-gov-"))}
 
 
-def authority(name: str, *, days: int = 1, ca: bool = True) -> x509.Certificate:
-    """A self-signed certificate."""
+def authority(name: str, *, days: int = 1, ca: bool = True, self_signed: bool = True) -> x509.Certificate:
+    """A certificate that names itself as its issuer, and by default is."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -448,7 +451,7 @@ def authority(name: str, *, days: int = 1, ca: bool = True) -> x509.Certificate:
         .not_valid_before(now - timedelta(days=10))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .sign(key if self_signed else ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     )
 
 
@@ -469,11 +472,17 @@ def test_other_authorities_are_left_out(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"days": -1}, "is not valid"), ({"ca": False}, "no certificate")]
+    ("certificate", "error"),
+    [
+        (authority(ROOT_NAME, days=-1), ValueError),
+        (authority(ROOT_NAME, ca=False), ValueError),
+        (authority(ROOT_NAME, self_signed=False), InvalidSignature),
+    ],
+    ids=["expired", "no authority", "not self-signed"],
 )
-def test_a_root_that_is_none_is_an_error(options: dict[str, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        rds_ca.bundles(iter([authority(ROOT_NAME, **options)]), datetime.now(UTC))  # type: ignore[arg-type]
+def test_a_root_that_is_none_is_an_error(certificate: x509.Certificate, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        rds_ca.bundles(iter([certificate]), datetime.now(UTC))
 
 
 def test_the_package_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

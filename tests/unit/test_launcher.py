@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -160,7 +161,7 @@ def test_passfile_round_trip(config: Any, password: str, written: str) -> None:
     line = launcher.passfile_line(config, credential)
     assert line == f"db.example.com:5432:mlflow:mlflow:{written}\n"
     launcher.write_private(config.passfile, line)
-    assert launcher.read_passfile(config.passfile) == credential
+    assert launcher.read_passfile(config) == credential
 
 
 @pytest.mark.parametrize("password", ["a\nb", "a\rb", "a\0b"])
@@ -230,7 +231,7 @@ class Rotation:
 def test_the_current_password_is_written_first(config: Any) -> None:
     rotation = Rotation(config, "one", AWSCURRENT="one")
     assert rotation.passwords.refresh().password == "one"
-    assert launcher.read_passfile(config.passfile).password == "one"
+    assert launcher.read_passfile(config).password == "one"
     assert rotation.asked == ["AWSCURRENT"]
 
 
@@ -249,7 +250,7 @@ def test_in_the_window_the_pending_password_is_found(config: Any) -> None:
     assert rotation.passwords.refresh().password == "one", "staged, but the database has not changed yet"
     rotation.accepted = "two"
     assert rotation.passwords.refresh().password == "two"
-    assert launcher.read_passfile(config.passfile).password == "two"
+    assert launcher.read_passfile(config).password == "two"
     rotation.stages = {"AWSCURRENT": "two", "AWSPREVIOUS": "one"}
     assert rotation.passwords.refresh().password == "two"
 
@@ -277,32 +278,61 @@ def test_a_password_of_an_earlier_start_outlives_an_outage(config: Any) -> None:
 
 
 class Countdown:
-    """Stands for the passwords; fails, then works, then stops the loop."""
+    """Stands for the passwords: fails and works as listed, then ends the loop."""
 
-    def __init__(self, stop: Any, outcomes: list[Exception | None]) -> None:
-        self.stop, self.outcomes, self.calls = stop, outcomes, 0
+    def __init__(self, finished: threading.Event, outcomes: list[Exception | None]) -> None:
+        self.finished, self.outcomes, self.calls = finished, outcomes, 0
 
     def refresh(self) -> None:
         outcome = self.outcomes[self.calls]
         self.calls += 1
         if self.calls == len(self.outcomes):
-            self.stop.set("test")
+            self.finished.set()
         if outcome:
             raise outcome
 
 
-def test_the_refresh_loop_survives_everything_and_heeds_nudges(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "outcomes",
+    [[ValueError("bad"), OSError("outage"), launcher.FailedError("none"), None], [OSError("outage")] * 1100],
+    ids=["any error", "a long outage"],
+)
+def test_the_refresh_loop_survives_everything_and_heeds_nudges(
+    monkeypatch: pytest.MonkeyPatch, outcomes: list[Exception | None]
+) -> None:
     monkeypatch.setattr(launcher.time, "sleep", lambda _seconds: None)
-    stop = launcher.Stop()
-    passwords = Countdown(stop, [ValueError("bad"), OSError("outage"), launcher.FailedError("none"), None])
+    finished = threading.Event()
+    passwords = Countdown(finished, outcomes)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    loop = threading.Thread(target=launcher.keep_fresh, args=(passwords, theirs, 3600.0, stop))
+    ours.setblocking(False)
+    loop = threading.Thread(
+        target=launcher.keep_fresh, args=(passwords, theirs, 3600.0, finished), daemon=True
+    )
     loop.start()
     while loop.is_alive():
         # The interval is an hour: only nudges move the loop.
-        ours.send(b"!")
-        loop.join(0.001)
-    assert passwords.calls == 4
+        with suppress(BlockingIOError):
+            ours.send(b"!")
+        loop.join(0.0001)
+    assert passwords.calls == len(outcomes)
+
+
+def test_without_a_nudge_the_interval_counts() -> None:
+    finished = threading.Event()
+    passwords = Countdown(finished, [None, None, None])
+    _ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    launcher.keep_fresh(passwords, theirs, 0.001, finished)
+    assert passwords.calls == 3
+
+
+def test_a_passfile_of_another_database_is_not_used(config: Any, variables: dict[str, str]) -> None:
+    launcher.write_private(
+        config.passfile, launcher.passfile_line(config, launcher.Credential("mlflow", "one"))
+    )
+    other = launcher.read_config(variables | {"GATEHOUSE_DATABASE_HOST": "restored.example.com"})
+    assert launcher.read_passfile(other) is None
+    config.passfile.write_text("spoiled")
+    assert launcher.read_passfile(config) is None
 
 
 # --- patience and tenancy in the server's processes -------------------------------------------------------------------
@@ -374,6 +404,11 @@ def test_the_additions_stay_away_from_other_processes() -> None:
     before = list(sys.meta_path)
     additions.install({})
     assert sys.meta_path == before
+
+
+def test_without_its_additions_no_server_is_started() -> None:
+    with pytest.raises(launcher.FailedError, match=r"sitecustomize\.py must lie beside the launcher"):
+        launcher.check_additions({"PATH": "/bin"})
 
 
 # --- schema -----------------------------------------------------------------------------------------------------------
