@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from cdktf import Fn, TerraformResource, TerraformResourceLifecycle
+from cdktf import TerraformResource, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.api_gateway_account import ApiGatewayAccount
 from cdktf_cdktf_provider_aws.api_gateway_deployment import ApiGatewayDeployment
 from cdktf_cdktf_provider_aws.api_gateway_integration import (
@@ -28,7 +31,7 @@ from cdktf_cdktf_provider_aws.vpc_endpoint import VpcEndpoint
 from cdktf_cdktf_provider_aws.vpc_endpoint_policy import VpcEndpointPolicy
 from constructs import Construct
 
-from gatehouse.policies import Kind
+from gatehouse.policies import REFERENCE, Kind
 from gatehouse.settings import Visibility
 from modules.deployment import Deployment
 from modules.key import Key
@@ -40,6 +43,7 @@ from modules.security_group import SecurityGroup
 
 #: The longest that API Gateway waits for an integration without a raised quota, in milliseconds.
 INTEGRATION_TIMEOUT_MILLISECONDS = 29_000
+AUTHORIZATION = "AWS_IAM"
 WORKSPACE_HEADER = "integration.request.header.X-MLFLOW-WORKSPACE"
 #: One JSON object a request. The team is the first segment of the path after the stage.
 ACCESS_LOG_FORMAT = {
@@ -61,6 +65,29 @@ ACCESS_LOG_FORMAT = {
     "error": "$context.error.responseType",
     "authorize_error": "$context.authorize.error",
 }
+
+
+@dataclass(frozen=True)
+class Route:
+    """One resource of the API and where its requests go."""
+
+    name: str
+    resource_id: str
+    uri: str
+    path_parameters: tuple[str, ...]
+
+    @property
+    def method_parameters(self) -> dict[str, bool]:
+        """The path parameters, each required."""
+        return {f"method.request.path.{name}": True for name in self.path_parameters}
+
+    @property
+    def integration_parameters(self) -> dict[str, str]:
+        """What the server is sent: the workspace from the path, whatever the client sent, and the rest of the path."""
+        parameters = {WORKSPACE_HEADER: "method.request.path.team"}
+        if "proxy" in self.path_parameters:
+            parameters["integration.request.path.proxy"] = "method.request.path.proxy"
+        return parameters
 
 
 class PrivateEntry(Construct):
@@ -146,18 +173,14 @@ class Api(Construct):
                 vpc_endpoint_ids=vpc_endpoint_ids if private else None,
             ),
         )
-        self._policy = ApiGatewayRestApiPolicy(
-            self,
-            "policy",
-            rest_api_id=self._api.id,
-            policy=deployment.policy(
-                "api",
-                Kind.API,
-                api=self._api.execution_arn,
-                vpc_endpoints=vpc_endpoint_ids if private else [],
-                client_cidrs=self._client_cidrs(private=private),
-            ),
+        document = deployment.policy(
+            "api",
+            Kind.API,
+            api=self._api.execution_arn,
+            vpc_endpoints=vpc_endpoint_ids if private else [],
+            client_cidrs=self._client_cidrs(private=private),
         )
+        self._policy = ApiGatewayRestApiPolicy(self, "policy", rest_api_id=self._api.id, policy=document)
         self._link = ApiGatewayVpcLink(
             self,
             "vpc-link",
@@ -177,10 +200,11 @@ class Api(Construct):
         )
         host = load_balancer.host
         routes = [
-            *self._route("team", team, uri=f"https://{host}/", path_parameters=["team"]),
-            *self._route("proxy", proxy, uri=f"https://{host}/{{proxy}}", path_parameters=["team", "proxy"]),
+            Route("team", team.id, f"https://{host}/", ("team",)),
+            Route("proxy", proxy.id, f"https://{host}/{{proxy}}", ("team", "proxy")),
         ]
-        self._deployed = self._deploy(routes)
+        made = [part for route in routes for part in self._make_route(route)]
+        self._deployed = self._deploy(made, self._triggers(document, routes, host, vpc_endpoint_ids))
         self.access_log_group, self._stage = self._publish(log_key, log_role)
         self.execution_arn = self._api.execution_arn
         self.url = self._url(vpc_endpoint_ids if private else [])
@@ -194,52 +218,70 @@ class Api(Construct):
         # Members of a client security group may have any address: there the endpoint's own group decides.
         return [] if private and api.client_security_groups else list(api.client_cidrs)
 
-    def _route(
-        self, name: str, resource: ApiGatewayResource, *, uri: str, path_parameters: list[str]
-    ) -> tuple[ApiGatewayMethod, ApiGatewayIntegration]:
+    def _make_route(self, route: Route) -> tuple[ApiGatewayMethod, ApiGatewayIntegration]:
         method = ApiGatewayMethod(
             self,
-            f"{name}-method",
+            f"{route.name}-method",
             rest_api_id=self._api.id,
-            resource_id=resource.id,
+            resource_id=route.resource_id,
             http_method="ANY",
-            authorization="AWS_IAM",
-            request_parameters={f"method.request.path.{name}": True for name in path_parameters},
+            authorization=AUTHORIZATION,
+            request_parameters=route.method_parameters,
         )
-        parameters = {WORKSPACE_HEADER: "method.request.path.team"}
-        if "proxy" in path_parameters:
-            parameters["integration.request.path.proxy"] = "method.request.path.proxy"
         integration = ApiGatewayIntegration(
             self,
-            f"{name}-integration",
+            f"{route.name}-integration",
             rest_api_id=self._api.id,
-            resource_id=resource.id,
+            resource_id=route.resource_id,
             http_method=method.http_method,
             integration_http_method="ANY",
             type="HTTP_PROXY",
-            uri=uri,
+            uri=route.uri,
             connection_type="VPC_LINK",
             connection_id=self._link.id,
-            request_parameters=parameters,
+            request_parameters=route.integration_parameters,
             timeout_milliseconds=INTEGRATION_TIMEOUT_MILLISECONDS,
             # A certificate that the server made for itself cannot be verified; one from ACM can, and is.
-            tls_config=ApiGatewayIntegrationTlsConfig(
-                insecure_skip_verification=self._deployment.settings.api.domain is None
-            ),
+            tls_config=ApiGatewayIntegrationTlsConfig(insecure_skip_verification=not self._verified),
         )
         return method, integration
 
-    def _deploy(self, routes: list[TerraformResource]) -> ApiGatewayDeployment:
-        parts = [resource.fqn for resource in (self._policy, *routes)]
+    @property
+    def _verified(self) -> bool:
+        return self._deployment.settings.api.domain is not None
+
+    def _triggers(
+        self, document: str, routes: list[Route], host: str, vpc_endpoint_ids: list[str]
+    ) -> dict[str, str]:
+        """Return what makes a new deployment when it changes.
+
+        It is made of what is configured, never of what the provider reads back: AWS may write the same policy
+        in another order, and every plan would then replace the deployment.
+        """
+        definition = [
+            REFERENCE.sub("reference", document),
+            *(json.dumps([route.method_parameters, route.integration_parameters]) for route in routes),
+            AUTHORIZATION,
+            str(INTEGRATION_TIMEOUT_MILLISECONDS),
+            str(self._verified),
+        ]
+        return {
+            "definition": hashlib.sha256("\n".join(definition).encode()).hexdigest(),
+            "host": host,
+            "vpc_link": self._link.id,
+            "vpc_endpoints": ",".join(vpc_endpoint_ids),
+        }
+
+    def _deploy(self, made: Sequence[TerraformResource], triggers: dict[str, str]) -> ApiGatewayDeployment:
         return ApiGatewayDeployment(
             self,
             "deployment",
             rest_api_id=self._api.id,
             description=f"MLflow of {self._deployment.prefix}",
             # A deployment is a snapshot: whatever changes in the API must make a new one.
-            triggers={"redeployment": Fn.sha1(Fn.jsonencode(parts))},
+            triggers=triggers,
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
-            depends_on=[self._policy, *routes],
+            depends_on=[self._policy, *made],
         )
 
     def _publish(self, log_key: Key, log_role: ServiceRole | None) -> tuple[LogGroup, ApiGatewayStage]:

@@ -97,21 +97,38 @@ def test_resource_policy_of_a_private_api(prod: Template) -> None:
     assert endpoint == {"types": ["PRIVATE"], "vpc_endpoint_ids": ["${aws_vpc_endpoint.private_entry.id}"]}
 
 
-def test_deployment_is_replaced_when_any_part_of_the_api_changes(stack: Template) -> None:
-    deployment = stack.only("aws_api_gateway_deployment")
-    trigger = deployment["triggers"]["redeployment"]
-    parts = [
-        f"{kind}.{name}"
-        for kind in (
-            "aws_api_gateway_method",
-            "aws_api_gateway_integration",
-            "aws_api_gateway_rest_api_policy",
-        )
-        for name in stack.resources(kind)
-    ]
-    assert len(parts) == 5
-    assert all(part in trigger for part in parts)
+def triggers(template: Template) -> dict[str, str]:
+    """Return what replaces the deployment when it changes."""
+    deployment = template.only("aws_api_gateway_deployment")
     assert deployment["lifecycle"] == {"create_before_destroy": True}
+    found: dict[str, str] = deployment["triggers"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"client_cidrs": ["203.0.113.0/24"]},
+        {"certificate_arn": CERTIFICATE, "domain": "mlflow.example.com"},
+        {"visibility": "private", "client_cidrs": ["172.16.0.0/16"]},
+    ],
+)
+def test_deployment_is_replaced_when_the_api_changes(
+    synthesize: Synthesize, dev: Template, change: dict[str, object]
+) -> None:
+    changed = synthesize("dev", api={**example("dev")["api"], **change})
+    assert triggers(changed) != triggers(dev)
+    assert triggers(changed)["definition"] != triggers(dev)["definition"]
+
+
+def test_deployment_is_kept_when_something_else_changes(synthesize: Synthesize, dev: Template) -> None:
+    changed = synthesize("dev", teams=["another"], api={**example("dev")["api"], "throttle": {"burst": 7}})
+    assert triggers(changed) == triggers(dev)
+
+
+def test_deployment_follows_what_only_an_apply_knows(prod: Template) -> None:
+    assert triggers(prod)["vpc_endpoints"] == "${aws_vpc_endpoint.private_entry.id}"
+    assert triggers(prod)["host"] == "${aws_lb.load_balancer.dns_name}"
 
 
 def test_access_log_names_caller_team_method_path_status_and_latency(stack: Template) -> None:
