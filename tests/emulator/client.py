@@ -63,15 +63,6 @@ class Emulator:
             config=Config(proxies={"http": proxy, "https": proxy}, retries={"total_max_attempts": 1}),
         )
 
-    def empty_buckets(self) -> None:
-        """Delete every object version, as an operator does before a destroy: S3 delivers access logs to the last."""
-        s3 = self.aws("s3")
-        for bucket in s3.list_buckets()["Buckets"]:
-            name = bucket["Name"]
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-                for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                    s3.delete_object(Bucket=name, Key=each["Key"], VersionId=each["VersionId"])
-
     def reset(self) -> None:
         """Empty the account, secrets in their recovery window included."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

@@ -263,21 +263,29 @@ def ask_newer_noncurrent_versions() -> object:
     return [each.get("NoncurrentVersionExpiration") for each in found]
 
 
-def ask_log_delivery() -> object:
-    target = bucket(
-        "access-logs",
-        DENY_PLAIN_HTTP,
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "logging.s3.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": "arn:aws:s3:::access-logs/s3/*",
-        },
-    )
+def logged_bucket(prefix: str, *statements: dict[str, Any]) -> str:
+    """A bucket that logs to the bucket access-logs, which lets the log service write below ``prefix``."""
+    grant = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::access-logs/{prefix}*",
+    }
+    target = bucket("access-logs", *statements, grant)
     name = bucket("artifacts")
     wanted = {"TargetBucket": target, "TargetPrefix": "s3/artifacts/"}
     aws("s3").put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": wanted})
+    return name
+
+
+def ask_log_delivery() -> object:
+    name = logged_bucket("s3/", DENY_PLAIN_HTTP)
     return aws("s3").get_bucket_logging(Bucket=name)["LoggingEnabled"]["TargetPrefix"]
+
+
+def ask_access_logs() -> object:
+    aws("s3").list_objects_v2(Bucket=logged_bucket("s3/artifacts/"))
+    return aws("s3").list_objects_v2(Bucket="access-logs")["KeyCount"]
 
 
 @dataclass(frozen=True)
@@ -337,6 +345,7 @@ CASES = {
     "log_delivery_is_granted_by_policy": Case(
         ask_log_delivery, aws="s3/artifacts/", moto="'str' object has no attribute 'get'"
     ),
+    "access_logs_arrive_later": Case(ask_access_logs, aws=0, moto=1),
 }
 
 
