@@ -81,7 +81,8 @@ target.write_text(json.dumps(render(json.loads(source.read_text())), indent=2) +
 PYTHON
 }
 
-# The agent runs as root: cloud-init's log is readable by root alone.
+# The agent runs as root: cloud-init's log is readable by root alone. Metrics come per instance and over all of the
+# namespace; a dimension for the group would make the agent ask the EC2 API, which needs one more endpoint.
 start_agent() {
   render_agent_config "$FILES/cloudwatch-agent.json" "$AGENT/etc/gatehouse.json"
   "$AGENT/bin/amazon-cloudwatch-agent-ctl" -a fetch-config -m ec2 -s -c "file:$AGENT/etc/gatehouse.json"

@@ -783,9 +783,9 @@ def database_uri(config: Config, username: str) -> str:
 def server_command(config: Config, username: str) -> list[str]:
     """The `mlflow server` command line.
 
-    No `--cors-allowed-origins`: pages of other origins may not change anything. uvicorn's own default cipher
-    list is "TLSv1", which leaves TLS 1.2 with nothing but CBC; its context already refuses anything older
-    than TLS 1.2. The address in X-Forwarded-For is not believed, so nobody can claim to be localhost.
+    No `--cors-allowed-origins`: pages of other origins may not change anything. Only authenticated ciphers:
+    OpenSSL's own list still has CBC for TLS 1.2 (anything older Python's context refuses by itself). The address
+    in X-Forwarded-For is not believed, so nobody can claim to be localhost.
     """
     uvicorn = [
         *("--ssl-keyfile", str(config.certificate_key)),

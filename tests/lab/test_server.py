@@ -62,12 +62,18 @@ def test_a_database_of_a_newer_mlflow_is_refused(database: Database, start: Star
     assert database.sql("SELECT version_num FROM alembic_version") == [["ffffffffffff"]]
 
 
-def test_the_database_certificate_is_verified(database: Database, start: Start, workshop: Path) -> None:
-    other = workshop / "other.pem"
-    other.write_bytes((Path(__file__).parents[2] / "templates/server/rds-ca/eu-west-1.pem").read_bytes())
+def test_the_databases_authority_is_verified(database: Database, start: Start) -> None:
+    other = Path(__file__).parents[2] / "templates/server/rds-ca/eu-west-1.pem"
     launcher = start(database, GATEHOUSE_DATABASE_CA_FILE=str(other))
     wait_for("refusal", lambda: launcher.events("waiting_for_database"))
     assert "certificate verify failed" in launcher.events("waiting_for_database")[0]["reason"]
+
+
+def test_the_databases_name_is_verified(database: Database, start: Start) -> None:
+    """Its certificate is for localhost, and sslmode=require would not care."""
+    launcher = start(database, GATEHOUSE_DATABASE_HOST="127.0.0.1")
+    wait_for("refusal", lambda: launcher.events("waiting_for_database"))
+    assert "does not match host name" in launcher.events("waiting_for_database")[0]["reason"]
 
 
 # --- rotation -----------------------------------------------------------------------------------------------
@@ -257,10 +263,10 @@ def test_plain_http_is_refused(server: Launcher) -> None:
             assert channel.recv(100) == b""
 
 
-def handshake(server: Launcher, version: ssl.TLSVersion) -> tuple[str, str]:
-    """TLS version and cipher that the server agrees to when offered that version only."""
+def handshake(server: Launcher, version: ssl.TLSVersion, ciphers: str = "ALL:@SECLEVEL=0") -> tuple[str, str]:
+    """TLS version and cipher that the server agrees to when offered that version and those ciphers only."""
     context = ssl.create_default_context(cafile=str(server.certificate))
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_ciphers(ciphers)
     context.minimum_version = context.maximum_version = version
     with (
         closing(socket.create_connection(("127.0.0.1", server.port), timeout=30)) as channel,
@@ -273,6 +279,8 @@ def handshake(server: Launcher, version: ssl.TLSVersion) -> tuple[str, str]:
 def test_only_modern_tls_is_spoken(server: Launcher) -> None:
     version, cipher = handshake(server, ssl.TLSVersion.TLSv1_2)
     assert (version, "GCM" in cipher or "CHACHA20" in cipher) == ("TLSv1.2", True), cipher
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        handshake(server, ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256")
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
         handshake(server, ssl.TLSVersion.TLSv1_1)
 

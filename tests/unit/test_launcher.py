@@ -479,7 +479,7 @@ def test_the_options_of_uvicorn(config: Any) -> None:
     given = options(shlex.split(options(launcher.server_command(config, "mlflow"))["--uvicorn-opts"]))
     assert given["--ssl-keyfile"] == str(config.certificate_key)
     assert given["--ssl-certfile"] == str(config.certificate)
-    assert "TLSv1" not in given["--ssl-ciphers"]
+    assert given["--ssl-ciphers"] == "ECDHE+AESGCM:ECDHE+CHACHA20"
     assert {"--no-server-header", "--no-proxy-headers"} <= set(given)
     assert int(given["--timeout-keep-alive"]) > 350
 
