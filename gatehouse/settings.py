@@ -276,13 +276,13 @@ class Database(Model):
     backup_retention_days: Annotated[int, Field(ge=1, le=35)]
     """Days to keep automated backups, 1 to 35."""
     deletion_protection: bool
-    """Refuse to delete the database and the load balancer until this is switched off."""
+    """Refuse to destroy database, artifacts, keys and load balancer until this is false and applied."""
     final_snapshot: bool = True
     """Take a snapshot before the database is deleted."""
     performance_insights: bool = False
     """Keep a week of query performance data, encrypted with the database key."""
     snapshot_identifier: SnapshotId | None = None
-    """Snapshot to start from instead of an empty database."""
+    """Snapshot to start from instead of an empty database; counts at creation only."""
 
     @model_validator(mode="after")
     def _storage_grows(self) -> Database:
@@ -336,11 +336,11 @@ class Api(Model):
     client_cidrs: Annotated[tuple[ClientCidr, ...], Field(strict=False)] = ()
     """IPv4 ranges that clients call from; nothing else is let in."""
     client_security_groups: Annotated[tuple[SecurityGroupId, ...], Field(strict=False)] = ()
-    """Security groups whose members may reach the private API's endpoint."""
+    """Security groups, in the VPC or a peered one, whose members may reach the private API's endpoint."""
     vpc_endpoint_ids: Annotated[tuple[VpcEndpointId, ...], Field(strict=False)] = ()
     """Existing execute-api endpoints through which the private API is called; one is made if empty."""
     certificate_arn: CertificateArn | None = None
-    """ACM certificate of the load balancer; with it the gateway verifies the server's name."""
+    """ACM certificate of the load balancer, publicly trusted; with it the gateway verifies the server's name."""
     domain: DomainName | None = None
     """Name in that certificate."""
     throttle: Throttle = Throttle()
@@ -486,6 +486,8 @@ class Settings(Model):
     """AWS region."""
     account_id: AccountId | None = None
     """Twelve-digit AWS account in quotes; Terraform then refuses to run in any other."""
+    deployer_role_arns: Annotated[tuple[RoleArn, ...], Field(strict=False)] = ()
+    """Roles that run Terraform; keys then admit no other deployer. Empty: whoever IAM allows in the account."""
     tags: Annotated[
         dict[TagKey, TagValue], Field(max_length=40, json_schema_extra={"additionalProperties": False})
     ] = {}

@@ -44,8 +44,9 @@ from modules.security_group import SecurityGroup
 #: The longest that API Gateway waits for an integration without a raised quota, in milliseconds.
 INTEGRATION_TIMEOUT_MILLISECONDS = 29_000
 AUTHORIZATION = "AWS_IAM"
+BINARY_MEDIA_TYPES = ["*/*"]
 WORKSPACE_HEADER = "integration.request.header.X-MLFLOW-WORKSPACE"
-#: One JSON object a request. The team is the first segment of the path after the stage.
+#: One JSON object a request, of values that a caller cannot put quotes into; the team is the path's second part.
 ACCESS_LOG_FORMAT = {
     "time": "$context.requestTimeEpoch",
     "request_id": "$context.requestId",
@@ -53,7 +54,6 @@ ACCESS_LOG_FORMAT = {
     "account": "$context.identity.accountId",
     "source_ip": "$context.identity.sourceIp",
     "vpc_endpoint": "$context.identity.vpceId",
-    "user_agent": "$context.identity.userAgent",
     "method": "$context.httpMethod",
     "path": "$context.path",
     "resource": "$context.resourcePath",
@@ -63,7 +63,6 @@ ACCESS_LOG_FORMAT = {
     "server_latency_ms": "$context.integration.latency",
     "response_bytes": "$context.responseLength",
     "error": "$context.error.responseType",
-    "authorize_error": "$context.authorize.error",
 }
 
 
@@ -167,7 +166,7 @@ class Api(Construct):
             name=self.name,
             description=f"MLflow of {deployment.prefix}: /TEAM/..., IAM on every call",
             # Without it protobuf traces and images arrive as broken text.
-            binary_media_types=["*/*"],
+            binary_media_types=BINARY_MEDIA_TYPES,
             endpoint_configuration=ApiGatewayRestApiEndpointConfiguration(
                 types=["PRIVATE" if private else "REGIONAL"],
                 vpc_endpoint_ids=vpc_endpoint_ids if private else None,
@@ -187,6 +186,7 @@ class Api(Construct):
             name=self.name,
             description=f"To the load balancer of {deployment.prefix}",
             target_arns=[load_balancer.arn],
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
         team = ApiGatewayResource(
             self,
@@ -205,7 +205,8 @@ class Api(Construct):
         ]
         made = [part for route in routes for part in self._make_route(route)]
         self._deployed = self._deploy(made, self._triggers(document, routes, host, vpc_endpoint_ids))
-        self.access_log_group, self._stage = self._publish(log_key, log_role)
+        self.access_log_group, self.execution_log_group = self._log_groups(log_key)
+        self._publish(log_role)
         self.execution_arn = self._api.execution_arn
         self.url = self._url(vpc_endpoint_ids if private else [])
 
@@ -260,8 +261,12 @@ class Api(Construct):
         """
         definition = [
             REFERENCE.sub("reference", document),
-            *(json.dumps([route.method_parameters, route.integration_parameters]) for route in routes),
+            *(
+                json.dumps([route.name, route.method_parameters, route.integration_parameters])
+                for route in routes
+            ),
             AUTHORIZATION,
+            *BINARY_MEDIA_TYPES,
             str(INTEGRATION_TIMEOUT_MILLISECONDS),
             str(self._verified),
         ]
@@ -284,24 +289,18 @@ class Api(Construct):
             depends_on=[self._policy, *made],
         )
 
-    def _publish(self, log_key: Key, log_role: ServiceRole | None) -> tuple[LogGroup, ApiGatewayStage]:
-        deployment, variables = self._deployment, self._deployment.variables
-        access_logs = LogGroup(
-            self,
-            "access-logs",
-            deployment=deployment,
-            name=deployment.log_group_name("api"),
-            key=log_key,
+    def _log_groups(self, key: Key) -> tuple[LogGroup, LogGroup]:
+        deployment = self._deployment
+        access = LogGroup(
+            self, "access-logs", deployment=deployment, name=deployment.log_group_name("api"), key=key
         )
         # API Gateway would make this group itself, without our key and without end.
-        execution_logs = LogGroup(
-            self,
-            "execution-logs",
-            deployment=deployment,
-            name=f"API-Gateway-Execution-Logs_{self._api.id}/{self.stage_name}",
-            key=log_key,
-        )
-        ready: list[TerraformResource] = [execution_logs.resource]
+        name = f"API-Gateway-Execution-Logs_{self._api.id}/{self.stage_name}"
+        return access, LogGroup(self, "execution-logs", deployment=deployment, name=name, key=key)
+
+    def _publish(self, log_role: ServiceRole | None) -> None:
+        deployment, variables = self._deployment, self._deployment.variables
+        ready: list[TerraformResource] = [self.execution_log_group.resource]
         if log_role is not None:
             permission = log_role.grant("api-logs")
             ready.append(
@@ -315,7 +314,8 @@ class Api(Construct):
             stage_name=self.stage_name,
             description=f"MLflow of {deployment.prefix}",
             access_log_settings=ApiGatewayStageAccessLogSettings(
-                destination_arn=access_logs.arn, format=json.dumps(ACCESS_LOG_FORMAT, separators=(",", ":"))
+                destination_arn=self.access_log_group.arn,
+                format=json.dumps(ACCESS_LOG_FORMAT, separators=(",", ":")),
             ),
             depends_on=ready,
         )
@@ -334,7 +334,6 @@ class Api(Construct):
                 throttling_burst_limit=variables.request_burst,
             ),
         )
-        return access_logs, stage
 
     def _url(self, vpc_endpoint_ids: list[str]) -> str:
         host = f"{self._api.id}-{vpc_endpoint_ids[0]}" if vpc_endpoint_ids else self._api.id

@@ -49,16 +49,25 @@ class Bucket(Construct):
         key: Key | None,
         noncurrent_version_days: float,
         expiration_days: float | None = None,
+        disposable: bool = False,
     ) -> None:
         """Make the bucket ``PREFIX-PURPOSE-ACCOUNT-REGION``.
 
         Without ``key`` it is encrypted with S3's own key (SSE-S3). ``expiration_days`` deletes current
-        objects after that time; left out, they stay.
+        objects after that time; left out, they stay. A ``disposable`` bucket is emptied when it is destroyed.
         """
         super().__init__(scope, id_)
         self._deployment, self._purpose, self._key = deployment, purpose, key
         self.name = deployment.bucket_name(purpose)
-        self.resource = S3Bucket(self, "resource", bucket=self.name)
+        self.resource = S3Bucket(
+            self,
+            "resource",
+            bucket=self.name,
+            force_destroy=disposable or None,
+            lifecycle=None if disposable else deployment.keep(),
+            # Destroyed before its key: a bucket that still holds objects keeps the key that reads them.
+            depends_on=[key.resource] if key else None,
+        )
         self.id = self.resource.id
         self.arn = f"arn:aws:s3:::{self.name}"
         self._public_access = S3BucketPublicAccessBlock(

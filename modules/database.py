@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.db_instance import DbInstance
 from cdktf_cdktf_provider_aws.db_parameter_group import DbParameterGroup, DbParameterGroupParameter
 from cdktf_cdktf_provider_aws.db_subnet_group import DbSubnetGroup
@@ -63,7 +64,8 @@ class Database(Construct):
         parameters = DbParameterGroup(
             self,
             "parameters",
-            # The family is part of the name: a major upgrade needs the new group beside the old one.
+            # A major upgrade needs the new family's group beside the old one, so the family is in the name.
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
             name=f"{identifier}-{settings.parameter_group_family}",
             family=settings.parameter_group_family,
             description=f"TLS only, connections logged: {identifier}",
@@ -96,7 +98,8 @@ class Database(Construct):
             max_allocated_storage=variables.database_max_storage_gb,
             storage_type="gp3",
             storage_encrypted=True,
-            kms_key_id=self.key.arn,
+            # A restored database keeps its snapshot's key; RDS takes no other when it restores.
+            kms_key_id=None if restored else self.key.arn,
             # A snapshot brings its own database and master user; RDS refuses both with one.
             db_name=None if restored else DATABASE_NAME,
             username=None if restored else MASTER_USER,
@@ -111,17 +114,22 @@ class Database(Construct):
             parameter_group_name=parameters.name,
             backup_retention_period=variables.backup_retention_days,
             copy_tags_to_snapshot=True,
-            delete_automated_backups=False,
-            deletion_protection=variables.deletion_protection,
+            # Kept backups would be encrypted with a key that the same destroy schedules for deletion.
+            delete_automated_backups=True,
+            deletion_protection=settings.deletion_protection,
             skip_final_snapshot=not settings.final_snapshot,
             final_snapshot_identifier=variables.final_snapshot_name,
             auto_minor_version_upgrade=True,
+            # A major upgrade is asked for by a new engine_version in the environment file, and not otherwise.
+            allow_major_version_upgrade=True,
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
             performance_insights_enabled=insights,
             performance_insights_kms_key_id=self.key.arn if insights else None,
             performance_insights_retention_period=INSIGHTS_RETENTION_DAYS if insights else None,
             monitoring_interval=MONITORING_INTERVAL_SECONDS,
             monitoring_role_arn=monitoring_role.arn,
+            # Both can be set at creation only: a change of either would replace the database by an empty one.
+            lifecycle=deployment.keep("snapshot_identifier", "kms_key_id"),
             depends_on=[permission, *(group.resource for group in log_groups)],
         )
         self.identifier = identifier

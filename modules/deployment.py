@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cdktf import TerraformResourceLifecycle
+
 from gatehouse.policies import Kind, render_policy
 from gatehouse.settings import Settings
 from modules.variables import Variables
@@ -37,6 +39,23 @@ class Deployment:
         """CloudWatch namespace of this stack's own metrics."""
         return f"Gatehouse/{self.prefix}"
 
+    @property
+    def protected(self) -> bool:
+        """Whether Terraform refuses to destroy what holds data: database, artifacts, and the keys of both."""
+        return self.settings.database.deletion_protection
+
+    def keep(self, *ignore_changes: str) -> TerraformResourceLifecycle | None:
+        """Return the lifecycle of a resource that holds data.
+
+        A destroy that AWS would stop half-way (at a bucket with objects, say) has by then removed policies and
+        scheduled keys for deletion; refused by Terraform, it stops before it begins.
+        """
+        if not self.protected and not ignore_changes:
+            return None
+        return TerraformResourceLifecycle(
+            prevent_destroy=self.protected or None, ignore_changes=list(ignore_changes) or None
+        )
+
     def role_name(self, role: str) -> str:
         """Name of one of this stack's roles."""
         return f"{self.prefix}-{role}"
@@ -65,5 +84,6 @@ class Deployment:
             artifact_bucket=self.bucket_name("artifacts"),
             server_bucket=self.bucket_name("server"),
             server_role=self.role_arn("server"),
+            deployer_roles=list(self.settings.deployer_role_arns),
             **values,
         )

@@ -26,6 +26,7 @@ SERVER_ACTIONS: dict[str, tuple[str, ...]] = {
     "logs": ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
     "sts": ("sts:GetCallerIdentity",),
     "monitoring": ("cloudwatch:PutMetricData",),
+    "autoscaling": ("autoscaling:CompleteLifecycleAction",),
 }
 
 

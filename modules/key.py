@@ -40,7 +40,9 @@ class Key(Construct):
             description=f"{deployment.prefix}: {description}",
             enable_key_rotation=True,
             deletion_window_in_days=30,
+            lifecycle=deployment.keep(),
             policy=deployment.policy(f"keys/{purpose}", Kind.KEY, log_groups=list(log_groups)),
         )
         KmsAlias(self, "alias", name=f"alias/{deployment.prefix}-{purpose}", target_key_id=key.key_id)
         self.arn = key.arn
+        self.resource = key

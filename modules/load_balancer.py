@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.lb import Lb
 from cdktf_cdktf_provider_aws.lb_listener import LbListener, LbListenerDefaultAction
 from cdktf_cdktf_provider_aws.lb_target_group import LbTargetGroup, LbTargetGroupHealthCheck
@@ -50,12 +51,14 @@ class LoadBalancer(Construct):
             security_groups=[security_group.id],
             enforce_security_group_inbound_rules_on_private_link_traffic="off",
             enable_cross_zone_load_balancing=True,
-            enable_deletion_protection=deployment.variables.deletion_protection,
+            enable_deletion_protection=deployment.protected,
         )
         targets = LbTargetGroup(
             self,
             "servers",
-            name=deployment.prefix,
+            # The protocol cannot change in place: the new group stands beside the old while the listener moves.
+            name=f"{deployment.prefix}-{protocol.lower()}",
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
             vpc_id=placement.vpc_id,
             target_type="instance",
             protocol=protocol,

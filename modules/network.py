@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdktf import Fn
+from cdktf import Fn, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
@@ -122,13 +122,17 @@ class Network(Construct):
         )
 
     def _subnets(self, tier: str, cidrs: tuple[str, ...]) -> list[Subnet]:
+        # `element` begins again at the end of a list; `slice` refuses a region with too few zones.
+        zones = Fn.slice(self._zones.names, 0, self._network.availability_zones)
         return [
             Subnet(
                 self,
                 f"{tier}-{zone}",
                 vpc_id=self._vpc.id,
                 cidr_block=cidr,
-                availability_zone=Fn.element(self._zones.names, zone),
+                availability_zone=Fn.element(zones, zone),
+                # AWS may list a new zone before the others; subnets, and what is in them, stay where they are.
+                lifecycle=TerraformResourceLifecycle(ignore_changes=["availability_zone"]),
                 map_public_ip_on_launch=False,
                 tags=self._name(f"{tier}-{zone}"),
             )

@@ -197,12 +197,12 @@ class Observability(Construct):
             ),
             Alarm(
                 "database-connections",
-                "Many database connections: the smallest class takes about 80.",
+                "More connections than the servers open: something else is connected, or a class too small is near.",
                 "AWS/RDS",
                 "DatabaseConnections",
                 self._database_dimensions,
                 "Maximum",
-                threshold=70,
+                threshold=self._deployment.variables.database_connections_alarm,
                 periods=2,
             ),
         ]

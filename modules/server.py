@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cdktf import Fn, ITerraformDependable, TerraformLocal, TerraformResourceLifecycle, Token
 from cdktf_cdktf_provider_aws.autoscaling_group import (
     AutoscalingGroup,
+    AutoscalingGroupInitialLifecycleHook,
     AutoscalingGroupInstanceRefresh,
     AutoscalingGroupInstanceRefreshPreferences,
     AutoscalingGroupLaunchTemplate,
@@ -19,7 +20,6 @@ from cdktf_cdktf_provider_aws.autoscaling_policy import (
     AutoscalingPolicyTargetTrackingConfiguration,
     AutoscalingPolicyTargetTrackingConfigurationPredefinedMetricSpecification,
 )
-from cdktf_cdktf_provider_aws.data_aws_ssm_parameter import DataAwsSsmParameter
 from cdktf_cdktf_provider_aws.iam_instance_profile import IamInstanceProfile
 from cdktf_cdktf_provider_aws.launch_template import (
     LaunchTemplate,
@@ -52,9 +52,12 @@ from modules.security_group import HTTPS, SecurityGroup
 from modules.storage import Storage
 
 CPU_TARGET_PERCENT = 60
-WARMUP_SECONDS = 300
-#: A first boot installs MLflow and upgrades the schema before /health answers.
-HEALTH_CHECK_GRACE_SECONDS = 900
+WARMUP_SECONDS = 60
+#: From the lifecycle hook's end, when MLflow answers, to the load balancer's first verdict.
+HEALTH_CHECK_GRACE_SECONDS = 300
+#: A first boot waits up to 30 minutes for the wheelhouse, installs MLflow and upgrades the schema.
+BOOT_SECONDS = 2700
+BOOT_HOOK = "boot"
 #: Bytes that EC2 takes before base64.
 USER_DATA_QUOTA = 16_384
 
@@ -108,6 +111,7 @@ class Server(Construct):
             database_key=database.key.arn,
             database_secret=database.secret_arn,
             log_groups=[self.server_log_group.name, self.boot_log_group.name],
+            scaling_group=self._group_name,
         )
         files = self._boot_files()
         objects = [self._upload(file, storage) for file in files]
@@ -135,6 +139,10 @@ class Server(Construct):
             ),
         )
         self.group_name = self._group.name
+
+    @property
+    def _group_name(self) -> str:
+        return f"{self._deployment.prefix}-server"
 
     def _boot_files(self) -> list[BootFile]:
         settings = self._deployment.settings
@@ -169,6 +177,8 @@ class Server(Construct):
             "GATEHOUSE_SERVER_LOG_GROUP": self.server_log_group.name,
             "GATEHOUSE_BOOT_LOG_GROUP": self.boot_log_group.name,
             "GATEHOUSE_METRIC_NAMESPACE": deployment.metric_namespace,
+            "GATEHOUSE_SCALING_GROUP": self._group_name,
+            "GATEHOUSE_BOOT_HOOK": BOOT_HOOK,
         }
         if settings.server.package_source is PackageSource.WHEELHOUSE:
             version = settings.server.mlflow_version
@@ -193,6 +203,8 @@ class Server(Construct):
             override_provider=S3ObjectOverrideProvider(
                 default_tags=S3ObjectOverrideProviderDefaultTags(tags={})
             ),
+            # The new file is there before the launch template names it, the old one until nothing does.
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
             depends_on=[bucket.encryption, bucket.versioning],
         )
 
@@ -200,11 +212,8 @@ class Server(Construct):
         self, security_group: SecurityGroup, role: ServiceRole, user_data: str
     ) -> LaunchTemplate:
         deployment, settings = self._deployment, self._deployment.settings
-        image = DataAwsSsmParameter(
-            self,
-            "image",
-            name="/aws/service/ami-amazon-linux-latest/"
-            f"al2023-ami-kernel-default-{settings.server.architecture}",
+        image = (
+            f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{settings.server.architecture}"
         )
         profile = IamInstanceProfile(self, "profile", name=role.name, role=role.name)
         tags = {**settings.tags, "Name": f"{deployment.prefix}-server", "gatehouse:stack": deployment.prefix}
@@ -213,8 +222,9 @@ class Server(Construct):
             "template",
             name=f"{deployment.prefix}-server",
             description=f"MLflow server of {deployment.prefix}",
-            # The AMI id is public; `value` would be marked sensitive and hidden from every plan.
-            image_id=image.insecure_value,
+            # Resolved when an instance starts: new instances have the newest patches, and a new image of Amazon
+            # Linux does not turn somebody's unrelated apply into a rolling replacement.
+            image_id=f"resolve:ssm:{image}",
             instance_type=deployment.variables.instance_type,
             update_default_version=True,
             iam_instance_profile=LaunchTemplateIamInstanceProfile(arn=profile.arn),
@@ -262,7 +272,7 @@ class Server(Construct):
         return AutoscalingGroup(
             self,
             "group",
-            name=f"{deployment.prefix}-server",
+            name=self._group_name,
             min_size=variables.server_min_size,
             max_size=variables.server_max_size,
             desired_capacity=variables.server_desired_capacity,
@@ -274,6 +284,18 @@ class Server(Construct):
             health_check_type="ELB",
             health_check_grace_period=HEALTH_CHECK_GRACE_SECONDS,
             default_instance_warmup=WARMUP_SECONDS,
+            # An instance counts, and replaces another, once its own boot says that MLflow answers. One that does
+            # not say so in time is given up.
+            initial_lifecycle_hook=[
+                AutoscalingGroupInitialLifecycleHook(
+                    name=BOOT_HOOK,
+                    lifecycle_transition="autoscaling:EC2_INSTANCE_LAUNCHING",
+                    default_result="ABANDON",
+                    heartbeat_timeout=BOOT_SECONDS,
+                )
+            ],
+            # The wheelhouse is filled after the bucket is made, so Terraform must not wait for a first instance.
+            wait_for_capacity_timeout="0",
             instance_refresh=AutoscalingGroupInstanceRefresh(
                 strategy="Rolling",
                 preferences=AutoscalingGroupInstanceRefreshPreferences(

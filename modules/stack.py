@@ -37,6 +37,7 @@ class GatehouseStack(TerraformStack):
         super().__init__(scope, id_)
         self._names: dict[tuple[type, str], str] = {}
         self._settings = settings
+        self._roles: dict[str, ServiceRole] = {}
         self._deployment = self._configure()
         self._boundary = Boundary(self, "boundary", deployment=self._deployment)
         self._log_key = self._make_log_key()
@@ -69,14 +70,13 @@ class GatehouseStack(TerraformStack):
             placement=placement,
             security_group=firewall.load_balancer,
         )
-        server_role = self._role("server", "ec2.amazonaws.com")
         server = Server(
             self,
             "server",
             deployment=self._deployment,
             placement=placement,
             security_group=firewall.server,
-            role=server_role,
+            role=self._role("server", "ec2.amazonaws.com"),
             storage=storage,
             database=database,
             load_balancer=load_balancer,
@@ -93,7 +93,7 @@ class GatehouseStack(TerraformStack):
             server=server,
             database=database,
         )
-        self._declare_outputs(api, storage, server, server_role, database, observability)
+        self._declare_outputs(placement, api, storage, server, database, observability)
 
     def _configure(self) -> Deployment:
         settings = self._settings
@@ -129,7 +129,7 @@ class GatehouseStack(TerraformStack):
 
     def _role(self, name: str, service: str, source: str = "") -> ServiceRole:
         place = f"{self._settings.region}:{self._deployment.account}"
-        return ServiceRole(
+        self._roles[name] = ServiceRole(
             self,
             f"{name}-role",
             deployment=self._deployment,
@@ -138,6 +138,7 @@ class GatehouseStack(TerraformStack):
             service=service,
             source_arn=f"arn:aws:{source.format(place)}" if source else None,
         )
+        return self._roles[name]
 
     def _place(self) -> tuple[Placement, list[ITerraformDependable]]:
         """Return where things go, and the routes that a booting server needs."""
@@ -193,10 +194,10 @@ class GatehouseStack(TerraformStack):
 
     def _declare_outputs(
         self,
+        placement: Placement,
         api: Api,
         storage: Storage,
         server: Server,
-        server_role: ServiceRole,
         database: Database,
         observability: Observability,
     ) -> None:
@@ -212,10 +213,25 @@ class GatehouseStack(TerraformStack):
             "artifact_bucket": (storage.artifacts.id, "Bucket of the artifacts"),
             "server_bucket": (storage.server_files.id, "Bucket of the boot files and the wheelhouse"),
             "access_log_bucket": (storage.access_logs.id, "Bucket of the S3 access logs"),
-            "api_access_log_group": (api.access_log_group.name, "Log group naming the caller of each call"),
-            "server_log_group": (server.server_log_group.name, "Log group of MLflow itself"),
-            "boot_log_group": (server.boot_log_group.name, "Log group of an instance's first minutes"),
-            "server_role_arn": (server_role.arn, "Role of the servers"),
+            "log_groups": (
+                {
+                    "api_access": api.access_log_group.name,
+                    "api_execution": api.execution_log_group.name,
+                    "server": server.server_log_group.name,
+                    "boot": server.boot_log_group.name,
+                },
+                "Log groups: who called what, gateway errors, MLflow itself, an instance's first minutes",
+            ),
+            "role_arns": (
+                {name.replace("-", "_"): role.arn for name, role in self._roles.items()},
+                "Roles that the stack's services assume",
+            ),
+            "vpc_id": (placement.vpc_id, "VPC of the stack"),
+            "server_subnet_ids": (placement.server_subnet_ids, "Subnets of servers and endpoints"),
+            "server_route_table_ids": (
+                placement.server_route_table_ids,
+                "Route tables of those subnets, for routes to the clients' networks",
+            ),
             "database_secret_arn": (database.secret_arn, "Secret with the database password, rotated by RDS"),
             "alarm_topic_arn": (observability.topic_arn, "SNS topic of the alarms; subscribe to it"),
         }

@@ -56,6 +56,8 @@ class Storage(Construct):
             key=None,
             noncurrent_version_days=LOG_VERSION_DAYS,
             expiration_days=deployment.variables.access_log_days,
+            # S3 logs Terraform's own calls as well, so this bucket is never empty when it is destroyed.
+            disposable=not deployment.protected,
         )
         logs_policy = self.access_logs.restrict(sources=[artifact_arn, server_arn])
         for bucket in (self.artifacts, self.server_files):

@@ -14,6 +14,9 @@ from constructs import Construct
 from gatehouse.fields import LOG_RETENTION_DAYS
 from gatehouse.settings import Settings
 
+#: Workers times engines times pool with overflow, and the launcher's own (templates/server/launcher.py).
+CONNECTIONS_PER_SERVER = 50
+
 
 class Variables:
     """The stack's variables, each with description, type, default and validation.
@@ -88,10 +91,12 @@ class Variables:
             least=1,
             most=35,
         )
-        self.deletion_protection = self._flag(
-            "deletion_protection",
-            "Refuse to delete the database and the load balancer. Apply with false before a destroy.",
-            default=database.deletion_protection,
+        self.database_connections_alarm = self._number(
+            "database_connections_alarm",
+            "Database connections above which the alarm fires; the default is what all servers together may open.",
+            settings.server.max_size * CONNECTIONS_PER_SERVER,
+            least=1,
+            most=100_000,
         )
         self.final_snapshot_name = self._snapshot_name(settings) if database.final_snapshot else None
         self.noncurrent_version_days = self._number(
@@ -175,10 +180,6 @@ class Variables:
         if rule is not None:
             variable.add_validation(condition=rule(value), error_message=error)
         return value
-
-    def _flag(self, name: str, description: str, *, default: bool) -> IResolvable:
-        variable = self._variable(name, "bool", description, default)
-        return variable.boolean_value
 
     def _retention(self, default: int) -> float:
         variable = self._variable("log_retention_days", "number", "Days to keep logs.", default)

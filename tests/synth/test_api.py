@@ -136,6 +136,8 @@ def test_access_log_names_caller_team_method_path_status_and_latency(stack: Temp
     fields = json.loads(settings["format"])
     assert {"caller", "method", "path", "status", "latency_ms", "request_id"} <= set(fields)
     assert fields["caller"] == "$context.identity.userArn"
+    # A caller could put a quote into its user agent, and with it write a field of its own.
+    assert not {"user_agent", "authorize_error"} & set(fields)
     queries = stack.resources("aws_cloudwatch_query_definition").values()
     assert all("<team>" in query["query_string"] for query in queries)
 

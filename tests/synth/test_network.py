@@ -187,7 +187,7 @@ def test_endpoints_where_there_is_no_internet(dev: Template, prod: Template) -> 
         "private_entry"
     }
     assert services == {
-        "s3", "ssm", "ssmmessages", "ec2messages", "secretsmanager", "kms", "logs", "sts", "monitoring",
+        "s3", "ssm", "ssmmessages", "ec2messages", "secretsmanager", "kms", "logs", "sts", "monitoring", "autoscaling",
     }  # fmt: skip
     assert set(dev.resources("aws_vpc_endpoint")) == {"endpoints_s3"}
 
@@ -195,7 +195,7 @@ def test_endpoints_where_there_is_no_internet(dev: Template, prod: Template) -> 
 def test_interface_endpoints_when_asked_for(synthesize: Synthesize) -> None:
     network = {"create": {"cidr": "10.0.0.0/20", "egress": "nat", "interface_endpoints": True}}
     template = synthesize("dev", network=network)
-    assert len(template.resources("aws_vpc_endpoint")) == 9
+    assert len(template.resources("aws_vpc_endpoint")) == 10
     assert ("server", "to endpoints", 443) in connections(template)
 
 

@@ -43,9 +43,7 @@ def stack(project: Path, environment: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
-def test_the_real_provider_finds_nothing_to_say(
-    project: Path, name: str, terraform_in: TerraformIn
-) -> None:
+def test_the_real_provider_finds_nothing_to_say(project: Path, name: str, terraform_in: TerraformIn) -> None:
     assert terraform_in(stack(project, name), state="local").validate() == []
 
 
@@ -104,13 +102,25 @@ def test_prod_by_terraform_with_its_state_in_s3(
     assert state["ServerSideEncryption"] == "AES256"
     check_what_was_made(aws, terraform.outputs(), "prod", teams=["fraud", "pricing", "search"])
 
-    with pytest.raises(CommandFailedError, match=r"(?i)deletion protection|delet"):
+    with pytest.raises(CommandFailedError, match="Instance cannot be destroyed"):
         terraform.destroy()
-    terraform.apply({"deletion_protection": False})
-    terraform.destroy({"deletion_protection": False})
+    assert len(left_over(aws)) > 1, "nothing was destroyed before the refusal"
+    unprotected = terraform_in(stack(unprotect(project), "prod"))
+    unprotected.apply()
+    unprotected.destroy()
     snapshots = aws.aws("rds").describe_db_snapshots()["DBSnapshots"]
     assert [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots] == ["mlflow-prod-final"]
     assert left_over(aws) == ["example-terraform-state"]
+
+
+def unprotect(project: Path) -> Path:
+    """Switch the protection off in the environment file, as an operator would, and synthesize."""
+    file = project / "environments" / "prod.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "deletion_protection: true" in text
+    file.write_text(text.replace("deletion_protection: true", "deletion_protection: false"), encoding="utf-8")
+    subprocess.run([sys.executable, "main.py"], cwd=project, check=True, capture_output=True)
+    return project
 
 
 def left_over(aws: Emulator) -> list[str]:
