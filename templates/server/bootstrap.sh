@@ -169,7 +169,28 @@ LOGROTATE
   systemctl daemon-reload
   systemctl enable --now logrotate.timer
   systemctl enable mlflow.service
-  systemctl restart mlflow.service
+  # Returns when the launcher says READY. If this start fails, systemd tries again by itself.
+  systemctl restart mlflow.service || retry 60 10 systemctl is-active --quiet mlflow.service
+}
+
+# metadata PATH: from the instance metadata service, version 2.
+metadata() {
+  local token
+  token=$(curl -fsS -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token)
+  curl -fsS -H "X-aws-ec2-metadata-token: $token" "http://169.254.169.254/latest/meta-data/$1"
+}
+
+complete_hook() {
+  aws autoscaling complete-lifecycle-action --lifecycle-action-result CONTINUE --instance-id "$1" \
+    --auto-scaling-group-name "$GATEHOUSE_SCALING_GROUP" --lifecycle-hook-name "$GATEHOUSE_BOOT_HOOK"
+}
+
+# Tell the scaling group that MLflow answers, if it waits for that. It does not when this is run again by hand.
+report_ready() {
+  local instance
+  [[ -n ${GATEHOUSE_BOOT_HOOK:-} ]] || return 0
+  instance=$(retry 5 2 metadata instance-id)
+  retry 5 5 complete_hook "$instance" || log "the scaling group was not told; it may not be waiting"
 }
 
 main() {
@@ -180,6 +201,7 @@ main() {
   install_server
   install_service
   log "the server is up"
+  report_ready
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then

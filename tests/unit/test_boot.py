@@ -299,6 +299,46 @@ def test_a_bad_package_source_is_named(source: str, wheels: str, message: str) -
     assert message in done.stderr
 
 
+def test_the_scaling_group_is_told_when_it_waits() -> None:
+    fakes = 'metadata() { echo "i-$1"; }; aws() { echo "$@"; }; report_ready'
+    assert function(fakes).stdout == ""
+    done = function(fakes, GATEHOUSE_BOOT_HOOK="boot", GATEHOUSE_SCALING_GROUP="servers")
+    assert done.stdout.split() == [
+        *("autoscaling", "complete-lifecycle-action", "--lifecycle-action-result", "CONTINUE"),
+        *(
+            "--instance-id",
+            "i-instance-id",
+            "--auto-scaling-group-name",
+            "servers",
+            "--lifecycle-hook-name",
+            "boot",
+        ),
+    ]
+    fakes = "metadata() { echo i-1; }; aws() { return 254; }; report_ready"
+    done = function(fakes, GATEHOUSE_BOOT_HOOK="boot", GATEHOUSE_SCALING_GROUP="servers")
+    assert done.returncode == 0
+    assert "was not told" in done.stderr
+
+
+def test_a_failed_first_start_is_waited_for(tmp_path: Path) -> None:
+    fakes = """
+      install() { :; }; cat() { :; }
+      systemctl() {
+        echo "$*"
+        case $1 in restart) return 1 ;; is-active) echo x >>"$1"; [[ $(wc -l <"$1") -ge 3 ]] ;; esac
+      }
+      cd "$HOME"
+      eval "$(declare -f install_service | sed 's#/etc/logrotate.d/mlflow#/dev/null#')"
+      install_service
+    """
+    done = function(fakes, HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-4:] == [
+        "restart mlflow.service",
+        *["is-active --quiet mlflow.service"] * 3,
+    ]
+
+
 def test_pip_takes_nothing_without_a_hash() -> None:
     text = (SERVER / "bootstrap.sh").read_text()
     (command,) = re.findall(r"-m pip [^\n]*\\\n[^\n]*", text)
