@@ -57,7 +57,8 @@ def load_environments(folder: Path, names: Sequence[str] | None = None) -> tuple
             loaded.append(_load(path))
         except InputError as error:
             problems += error.problems
-    problems += _overlaps(loaded, _readable(folder, [name for name in existing if name not in wanted]))
+    others = _readable(folder, [name for name in existing if name not in wanted])
+    problems += _overlaps(loaded, others) + _shared_log_roles(loaded, others)
     if problems:
         raise InputError(problems)
     return tuple(one.settings for one in loaded)
@@ -184,6 +185,31 @@ def _overlap(first: _Loaded, second: _Loaded, used: Sequence[ipaddress.IPv4Netwo
         field=".".join(place),
         value=here.cidr,
     )
+
+
+def _shared_log_roles(loaded: Sequence[_Loaded], others: Sequence[_Loaded]) -> list[Problem]:
+    """Two stacks that would take API Gateway's one log role of a region and account from each other."""
+    pairs = [*combinations(loaded, 2), *((one, other) for one in loaded for other in others)]
+    place = ("api", "manage_account_log_role")
+
+    def where(one: _Loaded) -> tuple[str | None, str]:
+        return one.settings.account_id, one.settings.region
+
+    return [
+        Problem(
+            str(first.path),
+            f"is also managed by {second.path}: API Gateway has one log role an account and region",
+            "set it to false in one of the two files",
+            line=first.source.line_of(place),
+            field=".".join(place),
+            value=True,
+        )
+        for first, second in pairs
+        if where(first) == where(second)
+        and first.settings.account_id is not None
+        and first.settings.api.manage_account_log_role
+        and second.settings.api.manage_account_log_role
+    ]
 
 
 def used_networks(folder: Path, *, without: str = "") -> list[ipaddress.IPv4Network]:

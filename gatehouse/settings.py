@@ -346,7 +346,7 @@ class Api(Model):
     throttle: Throttle = Throttle()
     """Limits over all callers together."""
     manage_account_log_role: bool = True
-    """Set the role with which API Gateway writes logs; one a region and account, so one stack sets it."""
+    """Set the role with which API Gateway writes logs: one an account and region, so one stack sets it."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Api:

@@ -587,3 +587,17 @@ def _paths(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
     for part, value in items:
         yield (*path, part)
         yield from _paths(value, (*path, part))
+
+
+def test_two_stacks_of_one_account_cannot_both_manage_its_log_role(edit: Edit) -> None:
+    for name in ("dev", "prod"):
+        edit("region: eu-west-1\ntags", 'region: eu-west-1\naccount_id: "111122223333"\ntags', name=name)
+    with pytest.raises(InputError) as refused:
+        load_environments(Path("environments"))
+    message = str(refused.value)
+    assert "environments/dev.yaml" in message
+    assert "api.manage_account_log_role" in message
+    assert "is also managed by environments/prod.yaml" in message
+    assert "Fix: set it to false in one of the two files" in message
+    edit("visibility: regional", "visibility: regional\n  manage_account_log_role: false")
+    assert len(load_environments(Path("environments"))) == 2
