@@ -154,6 +154,8 @@ install_server() {
 
 install_service() {
   install -m 0644 "$FILES/mlflow.service" /etc/systemd/system/mlflow.service
+  # systemd opens the unit's log before it makes the unit's LogsDirectory, and would fail with 209/STDOUT.
+  install -d -o mlflow -g mlflow -m 0750 /var/log/mlflow
   # systemd holds the log open, so it is copied and emptied instead of renamed.
   cat >/etc/logrotate.d/mlflow <<'LOGROTATE'
 /var/log/mlflow/server.log {

@@ -88,8 +88,8 @@ LOCK_KEY = int.from_bytes(b"gatehous", "big")
 #   model catalogue            fetched from GitHub                                     off (empty address)
 #   custom scorers             user code in the server                                 off (its default)
 #   pickle                     models deserialized in the server                       off
-#   webhooks                   posts to addresses that users register                  no switch: no retries, 5 s, and
-#                                                                                      the security group lets none out
+#   webhooks                   posts to addresses that users register                  no switch: no retries, 5 s;
+#                                                                                      only egress "none" stops them
 #   artifact proxy             the server's role writes for every user                 off (--no-serve-artifacts)
 #   artifact download          the server's role reads for every user                  bound to the team, see
 #                                                                                      sitecustomize.py
@@ -108,11 +108,11 @@ SERVER_SWITCHES: Mapping[str, str] = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_WEBHOOK_REQUEST_TIMEOUT": "5",
-    # Per engine, of which a worker has three. Connections up to the pool size stay open, so that a password
-    # change finds few new ones being made. MLflow ignores an overflow of 0; 10 and 10 fit the smallest
-    # database classes.
-    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "10",
-    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "10",
+    # Per engine, of which a worker has three: with two workers at most 2 * 3 * (4 + 4) = 48 a server, so that two
+    # servers fit the smallest database class (about 110). Connections up to the pool size stay open, so that a
+    # password change finds few new ones being made. MLflow ignores an overflow of 0.
+    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "4",
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "4",
 }
 # What the server may see of the launcher's own environment. Everything else, above all MLFLOW_* and PG*,
 # stays out.
@@ -712,13 +712,15 @@ def certificate_names(allowed_hosts: Iterable[str]) -> list[str]:
 
 
 def make_certificate(config: Config, now: datetime) -> None:
-    """Write a self-signed certificate (EC P-256) for the server's names, and its key, into the run folder.
+    """Write a self-signed certificate (RSA 2048) for the server's names, and its key, into the run folder.
 
-    Made anew at every start; the key never leaves the instance.
+    Made anew at every start; the key never leaves the instance. API Gateway, even where it is told not to verify
+    the authority, still wants the names to match and a root that says it is one: CA:TRUE with keyCertSign (API
+    Gateway API Reference, TlsConfig, insecureSkipVerification).
     """
     from cryptography import x509  # noqa: PLC0415 - slow to import; MLflow itself depends on it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415
     from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415
 
     def general(name: str) -> x509.GeneralName:
@@ -727,7 +729,7 @@ def make_certificate(config: Config, now: datetime) -> None:
         except ValueError:
             return x509.DNSName(name)
 
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     serial = x509.random_serial_number()
     # The serial number makes the name unique: of two equal names, a client that trusts both servers finds only one.
     subject = x509.Name(
@@ -737,6 +739,17 @@ def make_certificate(config: Config, now: datetime) -> None:
         ]
     )
     names = [general(name) for name in certificate_names(config.allowed_hosts)]
+    key_usage = x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -746,7 +759,8 @@ def make_certificate(config: Config, now: datetime) -> None:
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=CERTIFICATE_DAYS))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(key_usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -876,6 +890,8 @@ def call(config: Config, method: str, path: str, body: object = None) -> tuple[i
         # The first allowed name; in a pattern such as *.example.com any label will do.
         headers = {
             "Host": config.allowed_hosts[0].replace("*", "gatehouse"),
+            # Every request names one workspace (sitecustomize.py); this one is nobody's team.
+            "X-MLFLOW-WORKSPACE": "default",
             "Content-Type": "application/json",
         }
         connection.request(method, path, None if body is None else json.dumps(body), headers)

@@ -1,14 +1,14 @@
 """What Gatehouse adds to MLflow's own processes. Python imports a module of this name at start (see PYTHONPATH).
 
-1. Patience. A database connection that is refused because the password has just changed asks the launcher for
-the new
-   one and tries again, instead of failing somebody's request. libpq reads the passfile at every attempt.
-2. Tenancy of artifact reads. The server reads artifacts with its own role, and MLflow lets a user say where
-they lie
-   (`source` of a model version). Without a check, team A could register `s3://BUCKET/workspaces/B/...` and
-   have the server fetch it. Here an artifact location outside the request's own workspace is refused, and so
-   is every scheme but S3, which closes the way to other servers too. Registered through MLflow's plugin entry
-   points.
+1. Patience. A database connection that is refused because the password has just changed asks the launcher for the
+   new one and tries again, instead of failing somebody's request. libpq reads the passfile at every attempt.
+2. Tenancy of artifact reads. The server reads artifacts with its own role, and MLflow lets a user say where they lie
+   (`source` of a model version). Without a check, team A could register `s3://BUCKET/workspaces/B/...` and have the
+   server fetch it. Here an artifact location outside the request's own workspace is refused, and so is every scheme
+   but S3, which closes the way to other servers too. Registered through MLflow's plugin entry points.
+3. One workspace a request. The gateway sets X-MLFLOW-WORKSPACE from the path. MLflow takes the first such header: if
+   a client's own, spelled otherwise, ever came through beside it, the client would choose the team. A request with
+   no such header, or with more than one, is refused, save for the load balancer's health check.
 
 Does nothing unless the launcher started the process.
 """
@@ -16,20 +16,27 @@ Does nothing unless the launcher started the process.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
+Scope = MutableMapping[str, Any]
+Send = Callable[[Scope], Awaitable[None]]
+App = Callable[[Scope, Any, Send], Awaitable[None]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+WORKSPACE_HEADER = b"x-mlflow-workspace"
+# The load balancer asks these, and names nobody.
+WITHOUT_WORKSPACE = ("/health", "/version")
 REFUSED = "password authentication failed"
 RETRY_SECONDS = 0.1
 # Every scheme of MLflow 3.17.2 that leaves the process. "runs" and "models" lead back to one of these.
@@ -113,6 +120,42 @@ def refuse(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str
     )
 
 
+def one_workspace(app: App) -> App:
+    """`app`, which answers 400 to a request that does not name exactly one workspace.
+
+    A name with `_` for `-` counts: some servers and gateways take the two as one.
+    """
+
+    async def guarded(scope: Scope, receive: object, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in WITHOUT_WORKSPACE:
+            names = [name.lower().replace(b"_", b"-") for name, _ in scope["headers"]]
+            if names.count(WORKSPACE_HEADER) != 1:
+                await answer(send, 400, "name exactly one workspace in X-MLFLOW-WORKSPACE")
+                return
+        await app(scope, receive, send)
+
+    return guarded
+
+
+async def answer(send: Send, status: int, message: str) -> None:
+    """Send a JSON error in MLflow's form."""
+    body = json.dumps({"error_code": "BAD_REQUEST", "message": message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def guard_uvicorn(config: type) -> None:
+    """Have every application that uvicorn loads pass through `one_workspace`."""
+    plain = vars(config)["load_app"]
+
+    @wraps(plain)
+    def load_app(self: object) -> App:
+        return one_workspace(plain(self))
+
+    config.load_app = load_app  # type: ignore[attr-defined]
+
+
 class Plugin(importlib.metadata.Distribution):
     """The metadata of an installed package that registers the repositories above with MLflow."""
 
@@ -147,24 +190,28 @@ class Finder(importlib.metadata.DistributionFinder):
 
 
 def check() -> None:
-    """Raise `RuntimeError` unless both additions are in force in this process; the launcher asks before it starts."""
+    """Raise `RuntimeError` unless all additions are in force in this process; the launcher asks before it starts."""
     import psycopg2  # noqa: PLC0415
+    from uvicorn.config import Config  # type: ignore[import-not-found]  # noqa: PLC0415
 
     points = importlib.metadata.entry_points(group="mlflow.artifact_repository", name="s3")
-    if [point.load() for point in points] != [s3_repository] or not hasattr(psycopg2.connect, "__wrapped__"):
+    wrapped = [hasattr(one, "__wrapped__") for one in (psycopg2.connect, Config.load_app)]
+    if [point.load() for point in points] != [s3_repository] or not all(wrapped):
         raise RuntimeError("the additions to MLflow are not in force")
 
 
 def install(environ: Mapping[str, str]) -> None:
-    """Put both additions in place if the launcher's variables are there."""
+    """Put the additions in place if the launcher's variables are there."""
     if "GATEHOUSE_NUDGE_SOCKET" not in environ:
         return
     import psycopg2  # noqa: PLC0415 - only where there is something to do
+    from uvicorn.config import Config  # noqa: PLC0415
 
     address = environ["GATEHOUSE_NUDGE_SOCKET"]
     seconds = float(environ["GATEHOUSE_PATIENCE_SECONDS"])
     vars(psycopg2)["connect"] = patient(psycopg2.connect, seconds, lambda: nudge(address))
     sys.meta_path.append(Finder())
+    guard_uvicorn(Config)
 
 
 install(os.environ)

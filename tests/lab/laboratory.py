@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -293,15 +293,32 @@ class Launcher:
         return wait_for("end of the launcher", self.process.poll, 90)
 
     def call(
-        self, method: str, path: str, body: object = None, *, team: str = "", host: str = ""
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        team: str = "default",
+        host: str = "",
+        workspace_headers: Sequence[tuple[str, str]] | None = None,
     ) -> tuple[int, Any]:
-        """One request over verified TLS; status and decoded JSON, or text."""
+        """One request over verified TLS; status and decoded JSON, or text.
+
+        Like the gateway's requests it names one workspace, `team`, unless `workspace_headers` takes its place.
+        """
         context = ssl.create_default_context(cafile=str(self.certificate))
         connection = http.client.HTTPSConnection("localhost", self.port, timeout=60, context=context)
-        headers = {"Host": host or f"localhost:{self.port}", "Content-Type": "application/json"}
-        if team:
-            headers["X-MLFLOW-WORKSPACE"] = team
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        payload = b"" if body is None else json.dumps(body).encode()
+        connection.putrequest(method, path, skip_host=True)
+        headers = [
+            ("Host", host or f"localhost:{self.port}"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(payload))),
+            *([("X-MLFLOW-WORKSPACE", team)] if workspace_headers is None else workspace_headers),
+        ]
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders(payload)
         response = connection.getresponse()
         text = response.read().decode("utf-8", "replace")
         connection.close()

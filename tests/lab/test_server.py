@@ -204,6 +204,23 @@ def test_a_team_does_not_find_another_teams_run(server: Launcher, run_of_alpha: 
     assert (status, answer["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("X-MLFLOW-WORKSPACE", "alpha"), ("X-MLFLOW-WORKSPACE", "beta")],
+        [("x-mlflow-workspace", "beta"), ("X-MLFLOW-WORKSPACE", "alpha")],
+        [("X_MLFLOW_WORKSPACE", "beta"), ("X-MLFLOW-WORKSPACE", "alpha")],
+    ],
+)
+def test_a_request_names_exactly_one_workspace(server: Launcher, headers: list[tuple[str, str]]) -> None:
+    """Whatever a gateway does with a header that its client sent as well, it does not choose the team."""
+    for path in (f"{EXPERIMENTS}/search", "/v1/traces", "/graphql"):
+        status, answer = server.call("POST", path, {"max_results": 1}, workspace_headers=headers)
+        assert (status, answer["error_code"]) == (400, "BAD_REQUEST")
+    assert server.call("GET", "/health", workspace_headers=headers) == (200, "OK")
+
+
 def test_an_unknown_workspace_is_an_error(server: Launcher) -> None:
     status, answer = server.call("POST", f"{EXPERIMENTS}/search", {"max_results": 1}, team="gamma")
     assert (status, answer["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gatehouse.fields import ROOT, SERVER_FILES
+from gatehouse.fields import ROOT
 from tests.emulator.client import ACCOUNT, REGION, Emulator
 from tests.terraform.conftest import CdktfIn, TerraformIn
 from tests.terraform.harness import CommandFailedError
@@ -81,7 +81,7 @@ def test_dev_by_cdktf_deploy(
     shutil.copy(project / "terraform.dev.tfstate", terraform.folder.parents[2])
     second = terraform.plan()
     assert second.empty, second
-    check_what_was_made(aws, terraform.outputs(), "dev", teams=["fraud", "search"])
+    check_what_was_made(project, aws, terraform.outputs(), "dev", teams=["fraud", "search"])
 
     cdktf.destroy("dev")
     assert left_over(aws) == []
@@ -100,7 +100,7 @@ def test_prod_by_terraform_with_its_state_in_s3(
     assert second.empty, second
     state = s3.head_object(Bucket="example-terraform-state", Key="mlflow/prod.tfstate")
     assert state["ServerSideEncryption"] == "AES256"
-    check_what_was_made(aws, terraform.outputs(), "prod", teams=["fraud", "pricing", "search"])
+    check_what_was_made(project, aws, terraform.outputs(), "prod", teams=["fraud", "pricing", "search"])
 
     with pytest.raises(CommandFailedError, match="Instance cannot be destroyed"):
         terraform.destroy()
@@ -139,7 +139,7 @@ def left_over(aws: Emulator) -> list[str]:
 
 
 def check_what_was_made(
-    aws: Emulator, outputs: dict[str, Any], environment: str, *, teams: list[str]
+    project: Path, aws: Emulator, outputs: dict[str, Any], environment: str, *, teams: list[str]
 ) -> None:
     """Check what only an apply can show: references resolved, texts unescaped, files as they are in the project."""
     uris = outputs["tracking_uris"]
@@ -153,7 +153,7 @@ def check_what_was_made(
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     uploaded = {key.rpartition("/")[2]: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
     for name in BOOT_FILES:
-        assert uploaded[name] == (SERVER_FILES / name).read_bytes(), name
+        assert uploaded[name] == (project / "templates" / "server" / name).read_bytes(), name
 
     versions = aws.aws("ec2").describe_launch_template_versions(
         LaunchTemplateName=f"mlflow-{environment}-server", Versions=["$Latest"]

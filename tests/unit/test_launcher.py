@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import importlib.util
 import json
@@ -21,6 +22,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 SERVER = Path(__file__).resolve().parents[2] / "templates" / "server"
 
@@ -519,6 +521,12 @@ def test_the_certificate(config: Any) -> None:
     assert names.get_values_for_type(x509.DNSName) == ["mlflow.example.com", "localhost"]
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
     assert certificate.not_valid_before_utc < now < certificate.not_valid_after_utc
+    # What API Gateway wants of a root even where it does not verify the chain.
+    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.value.ca, constraints.critical) == (True, True)
+    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.key_cert_sign, usage.digital_signature) == (True, True)
+    assert isinstance(certificate.public_key(), rsa.RSAPublicKey)
     assert config.certificate_key.stat().st_mode & 0o777 == 0o600
 
 
@@ -584,3 +592,58 @@ def test_systemd_is_told(tmp_path: Path, prefix: str) -> None:
         launcher.notify("READY=1", {"NOTIFY_SOCKET": prefix + name})
         assert channel.recv(100) == b"READY=1"
     launcher.notify("READY=1", {})
+
+
+# --- one workspace a request ------------------------------------------------------------------------------------------
+
+
+def ask(path: str, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Any]:
+    """What the guarded application sends; "let through" stands for the application's own answer."""
+    sent: list[Any] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send("let through")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": kind, "path": path, "headers": list(headers)}
+    asyncio.run(additions.one_workspace(app)(scope, None, send))
+    return sent
+
+
+NAMED = (b"x-mlflow-workspace", b"alpha")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/api", (NAMED,)),
+        ("/api", ((b"X-Mlflow_Workspace", b"a"),)),
+        ("/health", ()),
+        ("/version", (NAMED, NAMED)),
+    ],
+)
+def test_a_request_of_one_workspace_is_let_through(
+    path: str, headers: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    assert ask(path, *headers) == ["let through"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        (NAMED, NAMED),
+        (NAMED, (b"X-MLFLOW-WORKSPACE", b"beta")),
+        ((b"x_mlflow_workspace", b"beta"), NAMED),
+    ],
+)
+def test_a_request_of_none_or_several_is_refused(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    start, body = ask("/api/2.0/mlflow/runs/get", *headers)
+    assert start["status"] == 400
+    assert json.loads(body["body"])["error_code"] == "BAD_REQUEST"
+
+
+def test_the_servers_own_lifespan_is_let_through() -> None:
+    assert ask("", kind="lifespan") == ["let through"]
