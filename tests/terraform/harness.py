@@ -22,6 +22,7 @@ Json = Any
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_PROVIDER = "*/hashicorp/aws"
+"""A mirror has HOST/NAMESPACE/TYPE; the host is whatever registry it mirrors."""
 COMMAND_SECONDS = 800
 NO_CHANGE, CHANGES = 0, 2
 OUTPUT_SHOWN = 12_000
