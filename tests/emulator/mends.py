@@ -1,7 +1,7 @@
 """Every place where moto 5.2.5 answers otherwise than AWS, and the AWS provider 5.100.0 notices.
 
 One function a mend. Its docstring says: the call; what moto does; what AWS does, with the page of the AWS API
-reference; what the provider shows without it. ``tests/unit/test_emulator_mends.py`` holds, for each, that plain moto
+reference; what the provider shows without it. ``tests/emulator/test_mends.py`` holds, for each, that plain moto
 is wrong and mended moto is right: when a newer moto makes a mend needless, that test fails and the mend goes.
 
 A mend corrects an answer of AWS's API. It never hides anything that the product's Terraform does.
