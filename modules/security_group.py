@@ -33,88 +33,64 @@ class SecurityGroup(Construct):
 
     def connect_to(self, other: SecurityGroup, *, port: int) -> None:
         """Let members of this group open TCP connections to members of ``other``: one rule on each side."""
-        VpcSecurityGroupEgressRule(
-            self,
-            f"to-{other.name}",
-            security_group_id=self.id,
-            referenced_security_group_id=other.id,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            description=f"{self.name} to {other.name}",
-        )
-        VpcSecurityGroupIngressRule(
-            other,
-            f"from-{self.name}",
-            security_group_id=other.id,
-            referenced_security_group_id=self.id,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            description=f"{self.name} to {other.name}",
-        )
+        description = f"{self.name} to {other.name}"
+        self._egress(f"to-{other.name}", port=port, description=description, group_id=other.id)
+        other._ingress(f"from-{self.name}", port=port, description=description, group_id=self.id)
 
     def connect_to_group_id(self, rule: str, *, group_id: str, port: int, description: str) -> None:
         """Let members open TCP connections to a group that somebody else owns."""
+        self._egress(rule, port=port, description=description, group_id=group_id)
+
+    def connect_to_prefix_list(self, rule: str, *, prefix_list_id: str, description: str) -> None:
+        """Let members open HTTPS connections to the addresses of a prefix list."""
+        self._egress(rule, port=HTTPS, description=description, prefix_list_id=prefix_list_id)
+
+    def connect_to_internet(self, rule: str, *, description: str) -> None:
+        """Let members open HTTPS connections to any address: the only place where 0.0.0.0/0 may stand."""
+        self._egress(rule, port=HTTPS, description=description, cidr=ANYWHERE)
+
+    def admit_cidr(self, rule: str, *, cidr: str, description: str) -> None:
+        """Admit HTTPS connections from a range of addresses."""
+        self._ingress(rule, port=HTTPS, description=description, cidr=cidr)
+
+    def admit_group_id(self, rule: str, *, group_id: str, description: str) -> None:
+        """Admit HTTPS connections from a group that somebody else owns."""
+        self._ingress(rule, port=HTTPS, description=description, group_id=group_id)
+
+    def _egress(
+        self,
+        rule: str,
+        *,
+        port: int,
+        description: str,
+        group_id: str | None = None,
+        prefix_list_id: str | None = None,
+        cidr: str | None = None,
+    ) -> None:
         VpcSecurityGroupEgressRule(
             self,
             rule,
             security_group_id=self.id,
             referenced_security_group_id=group_id,
+            prefix_list_id=prefix_list_id,
+            cidr_ipv4=cidr,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
             description=description,
         )
 
-    def connect_to_prefix_list(self, rule: str, *, prefix_list_id: str, description: str) -> None:
-        """Let members open HTTPS connections to the addresses of a prefix list."""
-        VpcSecurityGroupEgressRule(
-            self,
-            rule,
-            security_group_id=self.id,
-            prefix_list_id=prefix_list_id,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description=description,
-        )
-
-    def connect_to_internet(self, rule: str, *, description: str) -> None:
-        """Let members open HTTPS connections to any address: the only place where 0.0.0.0/0 may stand."""
-        VpcSecurityGroupEgressRule(
-            self,
-            rule,
-            security_group_id=self.id,
-            cidr_ipv4=ANYWHERE,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description=description,
-        )
-
-    def admit_cidr(self, rule: str, *, cidr: str, description: str) -> None:
-        """Admit HTTPS connections from a range of addresses."""
-        VpcSecurityGroupIngressRule(
-            self,
-            rule,
-            security_group_id=self.id,
-            cidr_ipv4=cidr,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description=description,
-        )
-
-    def admit_group_id(self, rule: str, *, group_id: str, description: str) -> None:
-        """Admit HTTPS connections from a group that somebody else owns."""
+    def _ingress(
+        self, rule: str, *, port: int, description: str, group_id: str | None = None, cidr: str | None = None
+    ) -> None:
         VpcSecurityGroupIngressRule(
             self,
             rule,
             security_group_id=self.id,
             referenced_security_group_id=group_id,
+            cidr_ipv4=cidr,
             ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
+            from_port=port,
+            to_port=port,
             description=description,
         )
