@@ -14,7 +14,7 @@ check: $(VENV)/.run  ## synthesize every environment, validate it where terrafor
 	@$(VENV)/bin/gatehouse check $(CHECK_FLAGS)
 
 test: $(VENV)/.dev $(SERVER_VENV)/.done  ## every test; those that need terraform or PostgreSQL skip without them, except in CI
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n 2 --dist loadgroup
 
 test-fast: $(VENV)/.dev  ## the tests that need neither terraform nor PostgreSQL
 	$(VENV)/bin/pytest -m "not terraform and not postgres"

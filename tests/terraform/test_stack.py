@@ -47,27 +47,29 @@ def test_the_real_provider_finds_nothing_to_say(project: Path, name: str, terraf
     assert terraform_in(stack(project, name), state="local").validate() == []
 
 
-@pytest.mark.parametrize(
-    ("variables", "message"),
-    [
-        ({"instance_type": "m7i.large"}, "arm64 processors"),
-        ({"server_min_size": 3}, "server_min_size <= server_desired_capacity <= server_max_size"),
-        ({"backup_retention_days": 36}, "whole number from 1 to 35"),
-        ({"backup_retention_days": 1.5}, "whole number from 1 to 35"),
-        ({"log_retention_days": 8}, "CloudWatch Logs offers"),
-        ({"database_instance_class": "t4g.micro"}, "RDS instance class"),
-        ({"database_max_storage_gb": 21, "database_storage_gb": 20}, "from 22 to 65536"),
-        ({"database_max_storage_gb": 54, "database_storage_gb": 50}, "a tenth more than"),
-    ],
-)
+WRONG_VARIABLES: list[tuple[dict[str, object], str]] = [
+    ({"instance_type": "m7i.large"}, "arm64 processors"),
+    ({"server_min_size": 3}, "server_min_size <= server_desired_capacity <= server_max_size"),
+    ({"backup_retention_days": 36}, "whole number from 1 to 35"),
+    ({"backup_retention_days": 1.5}, "whole number from 1 to 35"),
+    ({"log_retention_days": 8}, "CloudWatch Logs offers"),
+    ({"database_instance_class": "t4g.micro"}, "RDS instance class"),
+    ({"database_max_storage_gb": 21, "database_storage_gb": 20}, "from 22 to 65536"),
+    ({"database_max_storage_gb": 54, "database_storage_gb": 50}, "a tenth more than"),
+]
+
+
 def test_a_wrong_variable_is_refused_with_a_sentence(
-    project: Path, aws: Emulator, terraform_in: TerraformIn, variables: dict[str, object], message: str
+    project: Path, aws: Emulator, terraform_in: TerraformIn
 ) -> None:
-    with pytest.raises(CommandFailedError, match=r"Invalid value for variable") as refused:
-        terraform_in(stack(project, "dev"), state="local").plan(variables)
-    assert message in " ".join(str(refused.value).replace("│", " ").split())
+    terraform = terraform_in(stack(project, "dev"), state="local")
+    for variables, message in WRONG_VARIABLES:
+        with pytest.raises(CommandFailedError, match=r"Invalid value for variable") as refused:
+            terraform.plan(variables)
+        assert message in " ".join(str(refused.value).replace("│", " ").split()), variables
 
 
+@pytest.mark.xdist_group("dev")
 def test_dev_by_cdktf_deploy(
     project: Path, aws: Emulator, cdktf_in: CdktfIn, terraform_in: TerraformIn
 ) -> None:
@@ -87,6 +89,7 @@ def test_dev_by_cdktf_deploy(
     assert left_over(aws) == []
 
 
+@pytest.mark.xdist_group("prod")
 def test_prod_by_terraform_with_its_state_in_s3(
     project: Path, aws: Emulator, terraform_in: TerraformIn
 ) -> None:
