@@ -11,7 +11,7 @@ help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 check: $(VENV)/.run  ## synthesize every environment, validate it where terraform is there, print what was made
-	@$(VENV)/bin/gatehouse check $(CHECK_FLAGS)
+	@$(VENV)/bin/python -m gatehouse check $(CHECK_FLAGS)
 
 test: $(VENV)/.dev $(SERVER_VENV)/.done  ## every test; those that need terraform or PostgreSQL skip without them, except in CI
 	$(VENV)/bin/pytest -n 2 --dist loadgroup

@@ -30,9 +30,16 @@ def synthesis_seconds(*, stock: bool, environments: str) -> float:
             "GATEHOUSE_STOCK_SYNTH": "1" if stock else "0",
         }
         start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "main.py"], cwd=ROOT, env=environment, check=True, capture_output=True
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "main.py"],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
         )
+        if done.returncode != 0:
+            sys.exit(done.stderr.strip())
         return time.perf_counter() - start
 
 

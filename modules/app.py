@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cdktf import App
 
+from gatehouse.policies import PolicyError
 from gatehouse.settings import Settings
 from modules.stack import GatehouseStack
 
@@ -15,8 +16,15 @@ def synthesize(environments: Iterable[Settings], *, output: Path | None = None) 
     """Write ``stacks/ENVIRONMENT/cdk.tf.json`` for each of ``environments``.
 
     Without ``output`` the folder is what cdktf's own command line says (``CDKTF_OUTDIR``), or ``cdktf.out``.
+
+    Raises:
+        PolicyError: an environment fills a document beyond its quota; the message names the file.
+
     """
     app = App(outdir=str(output) if output else None)
     for settings in environments:
-        GatehouseStack(app, settings.environment, settings=settings)
+        try:
+            GatehouseStack(app, settings.environment, settings=settings)
+        except PolicyError as error:
+            raise PolicyError(f"environments/{settings.environment}.yaml: {error}") from error
     app.synth()

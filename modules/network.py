@@ -28,10 +28,10 @@ from gatehouse.settings import CreateNetwork, Egress, ExistingNetwork
 from modules.deployment import Deployment
 from modules.log_group import LogGroup
 from modules.role import ServiceRole
+from modules.security_group import ANYWHERE
 
 POSTGRESQL_PORT = 5432
 EPHEMERAL_PORTS = (1024, 65535)
-ANYWHERE = "0.0.0.0/0"
 
 
 @dataclass(frozen=True)

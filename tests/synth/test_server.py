@@ -261,7 +261,7 @@ def test_state_backends(synthesize: Synthesize, state: dict[str, object], backen
     assert terraform["cloud" if state["backend"] == "cloud" else "backend"] == backend
 
 
-def test_the_provider_constraint_holds_for_both_majors(stack: Template) -> None:
+def test_the_provider_constraint_is_declared_and_no_terraform_version_is(stack: Template) -> None:
     providers = stack.document["terraform"]["required_providers"]
     assert providers == {"aws": {"source": "hashicorp/aws", "version": ">= 5.100, < 7.0"}}
     assert "required_version" not in stack.document["terraform"], "Checkov 3.3 cannot parse the file with it"
