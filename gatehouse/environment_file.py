@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gatehouse.errors import InputError, Problem
 from gatehouse.problems import closest, problems_of
-from gatehouse.settings import Settings
+from gatehouse.settings import CloudState, S3State, Settings
 from gatehouse.yaml_source import YamlSource, parse_yaml
 
 ENVIRONMENTS = Path("environments")
@@ -58,7 +58,8 @@ def load_environments(folder: Path, names: Sequence[str] | None = None) -> tuple
         except InputError as error:
             problems += error.problems
     others = _readable(folder, [name for name in existing if name not in wanted])
-    problems += _overlaps(loaded, others) + _shared_log_roles(loaded, others)
+    for between in (_overlaps, _shared_log_roles, _shared_states):
+        problems += between(loaded, others)
     if problems:
         raise InputError(problems)
     return tuple(one.settings for one in loaded)
@@ -161,9 +162,14 @@ def _readable(folder: Path, names: Sequence[str]) -> list[_Loaded]:
     return loaded
 
 
+def _pairs(loaded: Sequence[_Loaded], others: Sequence[_Loaded]) -> list[tuple[_Loaded, _Loaded]]:
+    """Every pair of files of which one at least was asked for."""
+    return [*combinations(loaded, 2), *((one, other) for one in loaded for other in others)]
+
+
 def _overlaps(loaded: Sequence[_Loaded], others: Sequence[_Loaded]) -> list[Problem]:
-    pairs = [*combinations(loaded, 2), *((one, other) for one in loaded for other in others)]
     used = [one.settings.network.create.network for one in (*loaded, *others) if one.settings.network.create]
+    pairs = _pairs(loaded, others)
     return [problem for first, second in pairs if (problem := _overlap(first, second, used)) is not None]
 
 
@@ -189,7 +195,6 @@ def _overlap(first: _Loaded, second: _Loaded, used: Sequence[ipaddress.IPv4Netwo
 
 def _shared_log_roles(loaded: Sequence[_Loaded], others: Sequence[_Loaded]) -> list[Problem]:
     """Two stacks that would take API Gateway's one log role of a region and account from each other."""
-    pairs = [*combinations(loaded, 2), *((one, other) for one in loaded for other in others)]
     place = ("api", "manage_account_log_role")
 
     def where(one: _Loaded) -> tuple[str | None, str]:
@@ -204,12 +209,52 @@ def _shared_log_roles(loaded: Sequence[_Loaded], others: Sequence[_Loaded]) -> l
             field=".".join(place),
             value=True,
         )
-        for first, second in pairs
+        for first, second in _pairs(loaded, others)
         if where(first) == where(second)
         and first.settings.account_id is not None
         and first.settings.api.manage_account_log_role
         and second.settings.api.manage_account_log_role
     ]
+
+
+def _shared_states(loaded: Sequence[_Loaded], others: Sequence[_Loaded]) -> list[Problem]:
+    """Two environments with one Terraform state: the second to be applied would destroy the first."""
+    problems = []
+    for first, second in _pairs(loaded, others):
+        state = _state(first.settings)
+        if state is None or state != _state(second.settings):
+            continue
+        field, own = _state_field(first.settings)
+        place = ("state", field)
+        problems.append(
+            Problem(
+                str(first.path),
+                f"is also the Terraform state of {second.path}:{second.source.line_of(place)}: "
+                "each would destroy what the other made",
+                f"give each environment its own, such as {own} and {_state_field(second.settings)[1]}",
+                line=first.source.line_of(place),
+                field=".".join(place),
+                value=first.source.value_at(place),
+            )
+        )
+    return problems
+
+
+def _state(settings: Settings) -> tuple[str, ...] | None:
+    """What makes a Terraform state the same one; None if it is told apart by the environment's name."""
+    state = settings.state
+    if isinstance(state, S3State):  # bucket names are unique over all accounts
+        return ("s3", state.bucket, state.key)
+    if isinstance(state, CloudState) and state.workspace is not None:
+        return ("cloud", state.hostname, state.organization, state.workspace)
+    return None
+
+
+def _state_field(settings: Settings) -> tuple[str, str]:
+    """Return the field that tells states apart, and a value that belongs to this environment alone."""
+    if isinstance(settings.state, S3State):
+        return "key", f"{settings.project}/{settings.environment}.tfstate"
+    return "workspace", settings.prefix
 
 
 def used_networks(folder: Path, *, without: str = "") -> list[ipaddress.IPv4Network]:

@@ -601,3 +601,49 @@ def test_two_stacks_of_one_account_cannot_both_manage_its_log_role(edit: Edit) -
     assert "Fix: set it to false in one of the two files" in message
     edit("visibility: regional", "visibility: regional\n  manage_account_log_role: false")
     assert len(load_environments(Path("environments"))) == 2
+
+
+S3 = "backend: s3\n  bucket: acme-state\n  key: {}\n  region: eu-west-1"
+CLOUD = "backend: cloud\n  organization: acme\n  workspace: {}"
+PROD_STATE = """  backend: s3
+  bucket: example-terraform-state
+  key: mlflow/prod.tfstate
+  region: eu-west-1
+"""
+
+
+class TestSharedState:
+    """Two environments never share one Terraform state, whatever their accounts."""
+
+    @pytest.mark.parametrize("names", [None, ["dev"], ["prod"]])
+    @pytest.mark.parametrize(
+        ("state", "field", "fix"),
+        [
+            (S3, "key", "mlflow/dev.tfstate"),
+            (CLOUD, "workspace", "mlflow-dev"),
+        ],
+    )
+    def test_both_files_are_named(
+        self, edit: Edit, names: list[str] | None, state: str, field: str, fix: str
+    ) -> None:
+        edit("backend: local", state.format("one"))
+        edit(PROD_STATE, f"  {state.format('one')}\n", name="prod")
+        edit("region: eu-west-1\ntags", 'account_id: "444455556666"\nregion: eu-west-1\ntags', name="prod")
+        with pytest.raises(InputError) as refused:
+            load_environments(FOLDER, names)
+        (problem,) = refused.value.problems
+        other = "dev" if names == ["prod"] else "prod"
+        assert problem.field == f"state.{field}"
+        assert problem.value == "one"
+        assert f"is also the Terraform state of environments/{other}.yaml:" in str(problem)
+        assert fix in problem.fix
+
+    @pytest.mark.parametrize("state", [S3, CLOUD])
+    def test_their_own_are_taken(self, edit: Edit, state: str) -> None:
+        edit("backend: local", state.format("one"))
+        edit(PROD_STATE, f"  {state.format('two')}\n", name="prod")
+        assert len(load_environments(FOLDER)) == 2
+
+    def test_local_states_are_apart_by_name(self, edit: Edit) -> None:
+        edit(PROD_STATE, "  backend: local\n", name="prod")
+        assert len(load_environments(FOLDER)) == 2
