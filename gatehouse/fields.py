@@ -197,9 +197,9 @@ _TAG = r"[A-Za-z0-9 _.:/=+@-]"
 TagKey = Annotated[
     str,
     Pattern(
-        rf"(?![aA][wW][sS]:)(?!gatehouse:){_TAG}{{1,128}}",
+        rf"(?![aA][wW][sS]:)(?![gG][aA][tT][eE][hH][oO][uU][sS][eE]:){_TAG}{{1,128}}",
         "a tag key",
-        "use up to 128 letters, digits, spaces and _.:/=+@-, not starting with 'aws:' or 'gatehouse:'",
+        "use 1 to 128 letters, digits, spaces and _.:/=+@-, not starting with 'aws:' or 'gatehouse:'",
     ),
 ]
 TagValue = Annotated[
@@ -260,7 +260,12 @@ BucketName = Annotated[
     ),
 ]
 ObjectKey = Annotated[
-    str, Pattern(r"[A-Za-z0-9/_.-]{1,512}", "an object key", "write it like mlflow/prod.tfstate")
+    str,
+    Pattern(
+        r"(?=.{1,512}$)[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*",
+        "an object key",
+        "write it like mlflow/prod.tfstate, with single '/' between names",
+    ),
 ]
 SnapshotId = Annotated[
     str,
@@ -282,9 +287,19 @@ WorkspaceTag = Annotated[
 CloudProject = Annotated[
     str, Pattern(r"[A-Za-z0-9 _-]{3,40}", "a Terraform Cloud project", "copy its name from Terraform Cloud")
 ]
-HostName = Annotated[str, Pattern(r"[a-z0-9.-]+", "a host name", "write it like app.terraform.io")]
+#: RFC 1123: labels of up to 63, none of them starting or ending in a hyphen; a last label of digits is an address.
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HostName = Annotated[
+    str,
+    Pattern(
+        rf"(?=.{{1,253}}$)({_LABEL}\.)+(?=[a-z]){_LABEL}",
+        "a host name",
+        "write it in lower case, without https:// and port, like app.terraform.io",
+    ),
+]
 InstanceType = Annotated[
-    str, Pattern(r"[a-z][a-z0-9-]*\.[a-z0-9]+", "an EC2 instance type", "write it like t4g.medium")
+    str,
+    Pattern(r"[a-z][a-z0-9-]*\.[a-z0-9]+(-[a-z0-9]+)*", "an EC2 instance type", "write it like t4g.medium"),
 ]
 InstanceClass = Annotated[
     str,

@@ -6,7 +6,7 @@ import datetime
 import difflib
 import math
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import get_args
 
@@ -192,7 +192,9 @@ def _too_short(error: Error) -> tuple[str, str]:
 
 
 def _too_long(error: Error) -> tuple[str, str]:
-    return "has too many items", f"give at most {error.context['max_length']}"
+    most, items = error.context["max_length"], error.received
+    count = f" ({len(items)})" if isinstance(items, Sized) else ""
+    return f"has too many items{count}", f"give at most {most}: {error.place.description}"
 
 
 def _not_text(error: Error) -> tuple[str, str]:

@@ -58,6 +58,8 @@ PRIVATE_NEWBITS, NARROW_NEWBITS = 3, 4
 MAX_ZONES = 4
 #: "PROJECT-ENVIRONMENT" is part of bucket names: 63 characters, less "-access-logs-", account and region.
 MAX_PREFIX = 23
+#: Items of a list of clients, each a rule of one security group; AWS's quota is 60 rules in each direction.
+MAX_CLIENTS, MAX_RULES = 50, 60
 
 
 class Model(BaseModel):
@@ -333,9 +335,11 @@ class Api(Model):
 
     visibility: Annotated[Visibility, Field(strict=False)]
     """"regional": a public address, IAM and client_cidrs decide; "private": only through VPC endpoints."""
-    client_cidrs: Annotated[tuple[ClientCidr, ...], Field(strict=False)] = ()
+    client_cidrs: Annotated[tuple[ClientCidr, ...], Field(strict=False, max_length=MAX_CLIENTS)] = ()
     """IPv4 ranges that clients call from; nothing else is let in."""
-    client_security_groups: Annotated[tuple[SecurityGroupId, ...], Field(strict=False)] = ()
+    client_security_groups: Annotated[
+        tuple[SecurityGroupId, ...], Field(strict=False, max_length=MAX_CLIENTS)
+    ] = ()
     """Security groups, in the VPC or a peered one, whose members may reach the private API's endpoint."""
     vpc_endpoint_ids: Annotated[tuple[VpcEndpointId, ...], Field(strict=False)] = ()
     """Existing execute-api endpoints through which the private API is called; one is made if empty."""
@@ -353,6 +357,10 @@ class Api(Model):
         clients = [ipaddress.IPv4Network(cidr) for cidr in self.client_cidrs]
         for position, network in enumerate(clients):
             for other in clients[:position]:
+                if network == other:
+                    raise RefusedError(
+                        "is given twice", "remove one", field="client_cidrs", value=str(network)
+                    )
                 if network.overlaps(other):
                     raise RefusedError(
                         f"overlaps {other}",
@@ -397,6 +405,13 @@ class Api(Model):
                     field="client_cidrs",
                     value=cidr,
                 )
+        rules = len(self.client_cidrs) + len(self.client_security_groups)
+        if rules > MAX_RULES:
+            raise RefusedError(
+                f"makes {rules} rules together with client_cidrs, and a security group takes {MAX_RULES}",
+                f"keep both lists together within {MAX_RULES}; merge neighbouring ranges",
+                field="client_security_groups",
+            )
         if self.vpc_endpoint_ids and self.client_security_groups:
             raise RefusedError(
                 "cannot be added to endpoints that are not this stack's",
@@ -518,6 +533,7 @@ class Settings(Model):
                 field="environment",
                 value=self.environment,
             )
+        self._check_tag_keys()
         twice = sorted({team for team in self.teams if self.teams.count(team) > 1})
         if twice:
             raise RefusedError("is named twice", "name each team once", field="teams", value=twice[0])
@@ -538,6 +554,17 @@ class Settings(Model):
                 value=certificate,
             )
         return self
+
+    def _check_tag_keys(self) -> None:
+        seen: dict[str, str] = {}
+        for key in self.tags:
+            first = seen.setdefault(key.casefold(), key)
+            if first != key:
+                raise RefusedError(
+                    f"has the keys {first!r} and {key!r}, which IAM takes for one",
+                    "keep one of the two",
+                    field="tags",
+                )
 
     def _check_clients_reach_the_vpc(self) -> None:
         made = self.network.create

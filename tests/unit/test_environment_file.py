@@ -46,6 +46,20 @@ EXISTING = """  existing:
 """
 CIDR = "network.create.cidr"
 
+
+def _bad_key(key: str) -> Bad:
+    shown = f'"{key}"' if len(key) < 70 else f'"{key[:70]}'
+    new = f"backend: s3\n  bucket: acme-state\n  region: eu-west-1\n  key: {key}"
+    return Bad("backend: local", new, "state.key", shown, "not an object key", "like mlflow/prod.tfstate")
+
+
+def _bad_host(host: str) -> Bad:
+    new = f'backend: cloud\n  organization: acme\n  workspace: dev\n  hostname: "{host}"'
+    return Bad(
+        "backend: local", new, "state.hostname", f'"{host}"', "not a host name", "like app.terraform.io"
+    )
+
+
 BAD = {
     "unknown field": Bad("region:", "reigon:", "reigon", '"eu-west-1"', "belongs to no field", '"region"'),
     "unknown field, nested": Bad(
@@ -98,6 +112,65 @@ BAD = {
         "overlaps 10.0.0.0/16",
         "keep the wider",
     ),
+    "a client given twice": Bad(
+        "[198.51.100.0/24]",
+        "[10.0.0.0/16, 10.0.0.0/16]",
+        "api.client_cidrs[1]",
+        '"10.0.0.0/16"',
+        "given twice",
+        "remove one",
+    ),
+    "more clients than a security group takes": Bad(
+        "[198.51.100.0/24]",
+        f"[{', '.join(f'10.{n}.0.0/16' for n in range(51))}]",
+        "api.client_cidrs",
+        '["10.0.0.0/16", ',
+        "too many items (51)",
+        "at most 50: IPv4 ranges",
+    ),
+    "more client groups than a security group takes": Bad(
+        "visibility: regional",
+        f"visibility: private\n  client_security_groups: [{', '.join(f'sg-{n:08}' for n in range(51))}]",
+        "api.client_security_groups",
+        '["sg-00000000", ',
+        "too many items (51)",
+        "at most 50: Security groups",
+    ),
+    "ranges and groups of clients in one security group": Bad(
+        "visibility: regional\n  client_cidrs: [198.51.100.0/24]",
+        f"visibility: private\n  client_cidrs: [{', '.join(f'172.16.{n}.0/24' for n in range(31))}]\n"
+        f"  client_security_groups: [{', '.join(f'sg-{n:08}' for n in range(30))}]",
+        "api.client_security_groups",
+        '["sg-00000000", ',
+        "61 rules together with client_cidrs",
+        "within 60",
+    ),
+    "tags that IAM takes for one": Bad(
+        "  owner: ml-platform",
+        "  owner: a\n  Owner: b",
+        "tags",
+        "",
+        "'owner' and 'Owner', which IAM takes for one",
+        "keep one of the two",
+    ),
+    "tag that Gatehouse keeps": Bad(
+        "owner: ml-platform",
+        "GateHouse:owner: x",
+        'tags["GateHouse:owner"]',
+        '"GateHouse:owner"',
+        "not a tag key",
+        "not starting with",
+    ),
+    "state key that starts with a slash": _bad_key("/dev.tfstate"),
+    "state key that ends with a slash": _bad_key("dev/"),
+    "state key with two slashes": _bad_key("mlflow//dev.tfstate"),
+    "state key too long": _bad_key("k" * 513),
+    "host with a scheme": _bad_host("https://app.terraform.io"),
+    "host of dots": _bad_host("a..b"),
+    "host that is a hyphen": _bad_host("-"),
+    "host that ends in a dot": _bad_host("app.terraform.io."),
+    "host that is an address": _bad_host("10.0.0.1"),
+    "host with a label too long": _bad_host("a" * 64 + ".example.com"),
     "the internet as client": Bad(
         "198.51.100.0/24",
         "0.0.0.0/0",

@@ -73,6 +73,9 @@ class TestSubnets:
         ("m7i.large", "x86_64"),
         ("g5.xlarge", "x86_64"),
         ("c7a.large", "x86_64"),
+        ("c7i.metal-24xl", "x86_64"),
+        ("u7i-12tb.224xlarge", "x86_64"),
+        ("m8g.metal-48xl", "arm64"),
     ],
 )
 def test_the_instance_type_decides_the_architecture(instance_type: str, architecture: str) -> None:
@@ -142,6 +145,8 @@ class TestJsonSchema:
             (("teams",), []),
             (("tags",), {"owner": "${x}"}),
             (("tags",), {"aws:owner": "x"}),
+            (("tags",), {"Gatehouse:owner": "x"}),
+            (("api", "client_cidrs"), [f"10.{n}.0.0/16" for n in range(51)]),
             (("network",), {}),
             (("network", "create", "cidr"), "10.20.0.0"),
             (("network", "create", "availability_zones"), 1),
