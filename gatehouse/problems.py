@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import math
 import types
@@ -15,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from gatehouse.errors import MISSING, Problem, Raw, show
 from gatehouse.fields import RefusedError
-from gatehouse.yaml_source import Part, YamlSource
+from gatehouse.yaml_source import Part, YamlSource, dotted
 
 
 @dataclass(frozen=True)
@@ -82,19 +81,6 @@ def problems_of(
     ]
     problems = [_problem(one, file) for one in errors if not _is_echo(one)]
     return sorted(problems, key=lambda problem: problem.line or 0)
-
-
-def dotted(path: Sequence[Part]) -> str:
-    """Return a path as text: ``api.client_cidrs[1]``, ``tags["cost center"]``."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part.replace("_", "a").replace("-", "a").isalnum():
-            text += f".{part}" if text else part
-        else:
-            text += f"[{show(part)}]"
-    return text
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
@@ -262,7 +248,6 @@ def _kind_of(value: object) -> str:
         (str, "text"),
         (dict, "a mapping"),
         (list | tuple | set, "a list"),
-        (datetime.date, "a date"),
     )
     return next((name for kind, name in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from gatehouse.errors import InputError, Problem
+from gatehouse.errors import InputError, Problem, Raw, show
 
 Part = str | int
 """One step of a path: a field's name or an item's index."""
+#: Levels of a text that is told to be nested too deep; an environment has five.
+_DEEPEST = 50
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,59 @@ def _step(node: Node | None, part: Part) -> tuple[Node, Node] | None:
     return None
 
 
+def dotted(path: Sequence[Part]) -> str:
+    """Return a path as text: ``api.client_cidrs[1]``, ``tags["cost center"]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("_", "a").replace("-", "a").isalnum():
+            text += f".{part}" if text else part
+        else:
+            text += f"[{show(part)}]"
+    return text
+
+
+class _UnreadableError(Exception):
+    """A scalar that its tag does not fit, such as a number of ten thousand digits."""
+
+    def __init__(self, node: ScalarNode) -> None:
+        """Keep the node."""
+        super().__init__(node.value)
+        self.node = node
+
+
+class _Constructor(SafeConstructor):
+    """Plain data; dates stay the text that they are written as."""
+
+
+def _guarded(construct: Callable[[SafeConstructor, Node], object]) -> Callable[[_Constructor, Node], object]:
+    def checked(constructor: _Constructor, node: Node) -> object:
+        try:
+            return construct(constructor, node)
+        except (ValueError, KeyError, IndexError):
+            if not isinstance(node, ScalarNode):
+                raise
+            raise _UnreadableError(node) from None
+
+    return checked
+
+
+_YAML = "tag:yaml.org,2002:"
+_Constructor.add_constructor(f"{_YAML}timestamp", SafeConstructor.construct_yaml_str)
+_Constructor.add_constructor(f"{_YAML}int", _guarded(SafeConstructor.construct_yaml_int))
+_Constructor.add_constructor(f"{_YAML}float", _guarded(SafeConstructor.construct_yaml_float))
+_Constructor.add_constructor(f"{_YAML}bool", _guarded(SafeConstructor.construct_yaml_bool))
+
+
 def parse_yaml(text: str, file: str) -> YamlSource:
     """Parse one YAML 1.2 document; ``file`` is named in errors.
 
     Raises InputError for syntax errors, duplicate keys, unknown tags and values that YAML cannot read.
     """
     yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    node: Node | None = None
     try:
         node = yaml.compose(text)
         return YamlSource(None if node is None else yaml.constructor.construct_document(node), node)
@@ -92,10 +142,58 @@ def parse_yaml(text: str, file: str) -> YamlSource:
         code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1])
         problem = f"the character U+{code:04X} is not allowed in YAML"
         raise InputError([Problem(file, problem, "remove it", line=_line(text, error.position))]) from None
-    except (YAMLError, ValueError, TypeError, RecursionError) as error:
-        # A timestamp of month 13, brackets a thousand deep: constructors raise what they like.
+    except _UnreadableError as error:
+        raise InputError([_unreadable(error.node, node, file)]) from None
+    except RecursionError:
+        fix = "remove the brackets; an environment has few levels"
+        line = _line_of_depth(text)
+        raise InputError([Problem(file, f"is nested more than {_DEEPEST} levels deep", fix, line)]) from None
+    except (YAMLError, ValueError, TypeError) as error:  # constructors raise what they like
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise InputError([Problem(file, f"cannot be read as YAML: {reason}", "correct the value")]) from None
+
+
+def _unreadable(scalar: ScalarNode, root: Node | None, file: str) -> Problem:
+    kind = str(scalar.tag).rpartition(":")[2]
+    return Problem(
+        file,
+        f"cannot be read as YAML's {kind}",
+        "correct it, or put it in quotes if it is text",
+        line=scalar.start_mark.line + 1,
+        field=dotted(_path_of(scalar, root, set()) or ()),
+        value=Raw(str(scalar.value)),
+    )
+
+
+def _path_of(scalar: Node, node: Node | None, seen: set[int]) -> tuple[Part, ...] | None:
+    """Return the path of ``scalar`` below ``node``; ``seen`` keeps aliases from leading around in a circle."""
+    if node is scalar:
+        return ()
+    if id(node) in seen:
+        return None
+    seen.add(id(node))
+    parts: list[tuple[Part, Node]] = []
+    if isinstance(node, MappingNode):
+        parts = [(str(key.value), below) for key, below in node.value]
+        parts += [(str(key.value), key) for key, _ in node.value]
+    elif isinstance(node, SequenceNode):
+        parts = list(enumerate(node.value))
+    for part, below in parts:
+        found = _path_of(scalar, below, seen)
+        if found is not None:
+            return (part, *found)
+    return None
+
+
+def _line_of_depth(text: str) -> int | None:
+    """Return the line where the text is nested too deep; events, unlike nodes, are read without recursion."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            return int(event.start_mark.line) + 1
+    return None
 
 
 def _line(text: str, position: object) -> int | None:

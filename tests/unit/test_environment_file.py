@@ -365,9 +365,6 @@ BAD = {
     "a section as text": Bad(
         "logs:\n  retention_days: 30", "logs: 30", "logs", "30", "not a mapping", "retention_days"
     ),
-    "a date": Bad(
-        "owner: ml-platform", "owner: 2026-01-31", "tags.owner", '"2026-01-31"', "a date", "in quotes"
-    ),
     "an account that lost its zero": Bad(
         "region:",
         "account_id: 012345678901\nregion:",
@@ -495,8 +492,10 @@ def test_a_long_value_is_cut(edit: Edit) -> None:
         ("project: a\n---\nproject: b\n", "x.yaml:2:1", "another document", "keep one document"),
         ("project: 'a\n", "x.yaml:2:1", "end of stream", "quotes"),
         ("project: a\n\x01", "x.yaml:2", "U+0001", "remove it"),
-        ("project: 2026-13-45\n", "x.yaml", "month must be in 1..12", "correct"),
-        (f"project: {'[' * 900}]", "x.yaml", "recursion", "correct"),
+        (f"a: 1\nb: {'[' * 2000}]", "x.yaml:2", "nested more than 50 levels deep", "remove the brackets"),
+        (f"a:\n  - b: {'9' * 10_000}\n", "x.yaml:2: a[0].b", "be read as YAML's int", "correct"),
+        ("a: 1\nb: !!bool maybe\n", "x.yaml:2: b", "maybe cannot be read as YAML's bool", "correct"),
+        ("a: &a [*a]\nb: 0x_\n", "x.yaml:2: b", "0x_ cannot be read as YAML's int", "quotes"),
         ("", "x.yaml:1", "the file is empty", "gatehouse init"),
         ("# nothing but a comment\n", "x.yaml:1", "the file is empty", "gatehouse init"),
         ("- a\n- b\n", "x.yaml:1", '["a", "b"] is not a mapping', "project: NAME"),
@@ -622,6 +621,12 @@ def test_anchors_and_merge_keys_are_understood(edit: Edit) -> None:
     edit("tags:\n  owner: ml-platform", "tags: &tags\n  owner: &who ml-platform\n  contact: *who")
     edit("logs:\n", "logs: &logs\n")
     assert load_environment(FOLDER / "dev.yaml").tags["contact"] == "ml-platform"
+
+
+@pytest.mark.parametrize("date", ["2024-13-45", "2026-01-31", "2026-01-31 10:00:00"])
+def test_a_date_is_text(edit: Edit, date: str) -> None:
+    edit("owner: ml-platform", f"owner: {date}")
+    assert load_environment(FOLDER / "dev.yaml").tags["owner"] == date
 
 
 def test_settings_are_frozen(project: Path) -> None:
