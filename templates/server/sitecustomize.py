@@ -8,7 +8,8 @@
    but S3, which closes the way to other servers too. Registered through MLflow's plugin entry points.
 3. One workspace a request. The gateway sets X-MLFLOW-WORKSPACE from the path. MLflow takes the first such header: if
    a client's own, spelled otherwise, ever came through beside it, the client would choose the team. A request with
-   no such header, or with more than one, is refused, save for the load balancer's health check.
+   no such header, or with more than one, is refused, save for the load balancer's health check; and so is a path
+   for which MLflow would look at no header.
 
 Does nothing unless the launcher started the process.
 """
@@ -35,6 +36,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WORKSPACE_HEADER = b"x-mlflow-workspace"
+# MLflow resolves no workspace for a path with this end, which a greedy route could have as well.
+SERVER_INFO = "/mlflow/server-info"
+SERVER_INFO_PATHS = tuple(f"/{prefix}/3.0{SERVER_INFO}" for prefix in ("api", "ajax-api"))
 # The load balancer asks these, and names nobody.
 WITHOUT_WORKSPACE = ("/health", "/version")
 REFUSED = "password authentication failed"
@@ -121,7 +125,7 @@ def refuse(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str
 
 
 def one_workspace(app: App) -> App:
-    """`app`, which answers 400 to a request that does not name exactly one workspace.
+    """`app`, which answers 400 to a request that does not name exactly one workspace, or would run in none.
 
     A name with `_` for `-` counts: some servers and gateways take the two as one.
     """
@@ -131,6 +135,9 @@ def one_workspace(app: App) -> App:
             names = [name.lower().replace(b"_", b"-") for name, _ in scope["headers"]]
             if names.count(WORKSPACE_HEADER) != 1:
                 await answer(send, 400, "name exactly one workspace in X-MLFLOW-WORKSPACE")
+                return
+            if scope["path"].endswith(SERVER_INFO) and scope["path"] not in SERVER_INFO_PATHS:
+                await answer(send, 400, f"no path but the API's own may end in {SERVER_INFO}")
                 return
         await app(scope, receive, send)
 

@@ -645,5 +645,13 @@ def test_a_request_of_none_or_several_is_refused(headers: tuple[tuple[bytes, byt
     assert json.loads(body["body"])["error_code"] == "BAD_REQUEST"
 
 
+@pytest.mark.parametrize(
+    "path", ["/gateway/proxy/a/mlflow/server-info", "/api/3.0/mlflow/mcp-servers/mlflow/server-info"]
+)
+def test_a_path_that_mlflow_takes_for_server_info_is_refused(path: str) -> None:
+    assert ask(path, NAMED)[0]["status"] == 400
+    assert ask("/api/3.0/mlflow/server-info", NAMED) == ["let through"]
+
+
 def test_the_servers_own_lifespan_is_let_through() -> None:
     assert ask("", kind="lifespan") == ["let through"]
