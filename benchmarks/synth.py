@@ -30,7 +30,7 @@ def synthesis_seconds(*, stock: bool, environments: str) -> float:
             "GATEHOUSE_STOCK_SYNTH": "1" if stock else "0",
         }
         start = time.perf_counter()
-        done = subprocess.run(  # noqa: S603 - our own program
+        done = subprocess.run(
             [sys.executable, "main.py"],
             cwd=ROOT,
             env=environment,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from typing import Any
 from gatehouse.environment_file import ENVIRONMENTS, load_environments
 from gatehouse.errors import GatehouseError, InputError
 from gatehouse.fields import ROOT
-from gatehouse.files import exclusive, write_atomic
+from gatehouse.files import errors_explained, exclusive, write_all
 
 APP = ROOT / "main.py"
 OUTPUT = Path("cdktf.out")
@@ -29,6 +31,8 @@ DOCUMENT = "cdk.tf.json"
 MANIFEST = "manifest.json"
 #: Folder of stacks below the output folder, as CDKTF lays it out.
 STACKS = "stacks"
+#: Start of the name of each run's own folder below WORK.
+_PREFIX = "synth-"
 
 
 class SynthError(GatehouseError):
@@ -55,16 +59,36 @@ def synthesize(
 
     Every file is validated first. ``app`` is main.py beside this package unless given. Stacks that have no
     environment file any more are dropped when all are made. Runs of the same project wait for each other.
-    Raises InputError for bad files and SynthError for a failed app, the previous output untouched.
+    Raises InputError for bad files, SynthError for a failed app and FileError for what cannot be written, the
+    previous output untouched.
     """
     started = time.monotonic()
-    with exclusive(folder / WORK / "synth.lock"):
-        environments = [one.environment for one in load_environments(_shown(folder / ENVIRONMENTS), names)]
-        with tempfile.TemporaryDirectory(prefix="synth-", dir=folder / WORK) as made:
+    source = _shown(folder / ENVIRONMENTS)
+    load_environments(source, names)  # before anything is made, a lock included
+    with exclusive(_shown(folder / WORK) / "synth.lock"):
+        _sweep(folder / WORK)
+        # Again: while this run waited, another may have made what would count as stale here.
+        environments = [one.environment for one in load_environments(source, names)]
+        with _workspace(_shown(folder / WORK)) as made:
             _run(app or APP, environments, folder.resolve(), Path(made).resolve())
             manifest = _checked(Path(made), environments)
             documents = _install(Path(made), folder / OUTPUT, environments, manifest, every=not names)
     return Synthesis(documents, time.monotonic() - started)
+
+
+def _sweep(work: Path) -> None:
+    """Remove what killed runs left; only the holder of the lock has such a folder."""
+    for left in work.glob(f"{_PREFIX}*"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _workspace(work: Path) -> Iterator[str]:
+    with errors_explained(work / _PREFIX):
+        made = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=work)
+    with made as name:
+        yield name
 
 
 def _shown(path: Path) -> Path:
@@ -126,19 +150,21 @@ def _json(path: Path) -> dict[str, Any]:
 def _install(
     made: Path, output: Path, environments: Sequence[str], manifest: dict[str, Any], *, every: bool
 ) -> dict[str, Path]:
-    """Put the new files over the old, one by one in single steps; the manifest last.
+    """Put the new files over the old once all of them are written; the manifest last.
 
     What Terraform keeps beside a document (``.terraform``, lock files, state) is never touched.
     """
     previous = _previous_stacks(output)
+    files: dict[Path, bytes] = {}
     for name in environments:
         source = made / STACKS / name
         for path in sorted(path for path in source.rglob("*") if path.is_file()):
-            write_atomic(output / STACKS / name / path.relative_to(source), path.read_bytes())
+            files[output / STACKS / name / path.relative_to(source)] = path.read_bytes()
     stale = sorted(set(previous) - set(environments)) if every else []
     kept = {name: stack for name, stack in previous.items() if name not in stale}
     stacks = dict(sorted({**kept, **manifest["stacks"]}.items()))
-    write_atomic(output / MANIFEST, (json.dumps({**manifest, "stacks": stacks}, indent=2) + "\n").encode())
+    files[output / MANIFEST] = (json.dumps({**manifest, "stacks": stacks}, indent=2) + "\n").encode()
+    write_all(files)
     for name in stale:
         _drop(output / STACKS / name)
     return {name: output / STACKS / name / DOCUMENT for name in environments}

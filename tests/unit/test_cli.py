@@ -112,7 +112,9 @@ class TestSchema:
     def test_a_folder_in_its_place_is_explained(self, tmp_path: Path) -> None:
         result = _run("schema", "--output", str(tmp_path))
         assert result.exit_code == 1
-        assert "Is a directory" in result.stderr
+        assert result.stderr == (
+            f"{tmp_path}: is a folder, and a file is to be written. Fix: name a file, or remove the folder.\n"
+        )
 
 
 class TestSynth:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatehouse.errors import GatehouseError
-from gatehouse.files import exclusive, write_atomic
+from gatehouse.files import FileError, exclusive, write_all, write_atomic
 
 
 def test_a_file_is_written_and_its_folders_made(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(FileError, match=r"a\.json: cannot be written: no space left.* Fix: free some space"):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
@@ -84,3 +84,41 @@ def test_the_lock_is_free_after_a_failure(tmp_path: Path) -> None:
         raise ValueError("inside")
     with exclusive(lock, seconds=0):
         pass
+
+
+def test_one_file_that_cannot_be_written_leaves_all_of_them(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"old")
+    second.mkdir()
+    with pytest.raises(
+        FileError, match=r"second: is a folder, and a file is to be written\. Fix: name a file"
+    ):
+        write_all({first: b"new", second: b"new"})
+    assert first.read_bytes() == b"old"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "work").write_bytes(b"")
+    for write in (lambda path: write_atomic(path, b""), lambda path: exclusive(path).__enter__()):
+        with pytest.raises(
+            FileError, match=r"/work: is not a folder, and one is needed for lock\. Fix: rename"
+        ):
+            write(tmp_path / "work" / "lock")
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"), [(13, "give your user the right"), (30, "give your user the right"), (5, "see that a")]
+)
+def test_a_refused_write_names_the_file_and_not_a_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, fix: str
+) -> None:
+    def refuse(**_: object) -> tuple[int, str]:
+        raise OSError(number, os.strerror(number), str(tmp_path / ".a.json.x1y2"))
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(
+        FileError, match=rf"^{tmp_path}/a\.json: cannot be written: .*\. Fix: {fix}"
+    ) as refused:
+        write_atomic(tmp_path / "a.json", b"")
+    assert "x1y2" not in str(refused.value)

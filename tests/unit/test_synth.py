@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gatehouse.errors import InputError
+from gatehouse.files import FileError
 from gatehouse.synth import SynthError, Synthesis, synthesize
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ for name in names:
 
 
 def test_input_that_the_app_refuses_is_bad_input(project: Path, app: App) -> None:
-    with pytest.raises(SynthError, match=r"^too many teams$") as refused:
-        synthesize(app=app("print('too many teams', file=sys.stderr); sys.exit(2)"))
+    with pytest.raises(SynthError, match=r"^environments/dev\.yaml: too many teams$") as refused:
+        synthesize(app=app("print('environments/dev.yaml: too many teams', file=sys.stderr); sys.exit(2)"))
     assert refused.value.exit_code == 2
 
 
@@ -164,3 +165,33 @@ def test_two_runs_at_once_both_succeed(project: Path, app: App) -> None:
         thread.join()
     assert sorted(done) == ["dev", "prod"]
     assert _stacks() == ["dev", "prod"]
+
+
+def test_a_file_that_cannot_be_written_leaves_the_previous_output(made: Synthesis, app: App) -> None:
+    (PROD / "cdk.tf.json").unlink()
+    (PROD / "cdk.tf.json").mkdir()
+    (DEV / "cdk.tf.json").write_text("{}")
+    before = _files(OUTPUT)
+    with pytest.raises(FileError, match=r"^cdktf\.out/stacks/prod/cdk\.tf\.json: is a folder.* Fix: "):
+        synthesize(app=app())
+    assert _files(OUTPUT) == before
+
+
+def test_what_killed_runs_left_is_removed(made: Synthesis, app: App) -> None:
+    Path(".gatehouse/synth-killed/stacks").mkdir(parents=True)
+    Path(".gatehouse/synth-killed/stacks/x").touch()
+    Path(".gatehouse/mine").touch()
+    synthesize(app=app())
+    assert sorted(path.name for path in Path(".gatehouse").iterdir()) == ["mine", "synth.lock"]
+
+
+def test_a_folder_without_environments_is_left_as_it_was(tmp_path: Path, app: App) -> None:
+    with pytest.raises(InputError, match="there is no environment file here"):
+        synthesize(folder=tmp_path, app=app())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_place_of_the_work_folder_is_explained(project: Path, app: App) -> None:
+    Path(".gatehouse").touch()
+    with pytest.raises(FileError, match=r"^\.gatehouse: is not a folder.* Fix: rename or remove it\.$"):
+        synthesize(app=app())
