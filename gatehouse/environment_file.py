@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -125,8 +126,17 @@ def _validate(source: YamlSource, file: str) -> Settings:
 
 def _read(path: Path) -> str:
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind):  # reading a pipe would wait for ever
+            what = "a folder" if stat.S_ISDIR(kind) else "a pipe, socket or device"
+            problem = f"cannot be read: it is {what}"
+            raise InputError([Problem(str(path), problem, "make it a readable file")])
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
+        if path.is_symlink():
+            problem = f"is a broken link: {path.readlink()} does not exist"
+            fix = "make that file, or remove the link"
+            raise InputError([Problem(str(path), problem, fix)]) from None
         raise InputError([_not_found(path, path.stem, environment_names(path.parent))]) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
@@ -139,6 +149,10 @@ def _read(path: Path) -> str:
 
 def _not_found(path: Path, name: str, existing: Sequence[str]) -> Problem:
     there = f"there are: {', '.join(existing)}" if existing else "there is none"
+    if "," in name:
+        apart = " ".join(name.replace(",", " ").split())
+        fix = f"separate names with spaces: {apart}"
+        return Problem(str(path), f"environment {name!r} does not exist; {there}", fix)
     meant = closest(Path(name).stem, existing)
     fix = f'write "{meant}"' if meant else f'use one of them, or make it with "gatehouse init {name}"'
     return Problem(str(path), f"environment {name!r} does not exist; {there}", fix)

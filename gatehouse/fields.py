@@ -56,6 +56,9 @@ _CIDR = r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}"
 
 
 def _network(value: str) -> ipaddress.IPv4Network:
+    plain = re.sub(r"(?<!\d)0+(?=\d)", "", value)
+    if plain != value and re.fullmatch(_CIDR, plain, re.ASCII):
+        raise RefusedError("is written with leading zeros", f"write no leading zeros: {plain}")
     # Python also takes a bare address and a netmask after the slash; AWS takes neither.
     if not re.fullmatch(_CIDR, value, re.ASCII):
         raise RefusedError("is not an IPv4 network", "write network/prefix, like 10.20.0.0/20")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -78,7 +79,7 @@ def write_starter(
         parse_environment(text, str(path))
     except InputError as error:  # the lines are those of a file that is not there
         raise InputError([replace(problem, line=None) for problem in error.problems]) from None
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise InputError(
             [Problem(str(path), "exists already", "choose another name, or write over it with --force")]
         )

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import ipaddress
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +103,17 @@ BAD = {
     ),
     "CIDR out of numbers": Bad(
         "10.20.0.0/20", "10.300.0.0/20", CIDR, '"10.300.0.0/20"', "not an IPv4", "0 to 255"
+    ),
+    "CIDR with a leading zero": Bad(
+        "10.20.0.0/20",
+        "10.020.0.0/20",
+        CIDR,
+        '"10.020.0.0/20"',
+        "leading zeros",
+        "no leading zeros: 10.20.0.0/20",
+    ),
+    "CIDR with a leading zero in its prefix": Bad(
+        "10.20.0.0/20", "10.00.0.0/020", CIDR, '"10.00.0.0/020"', "leading zeros", ": 10.0.0.0/20"
     ),
     "CIDR out of bits": Bad("10.20.0.0/20", "10.20.0.0/40", CIDR, '"10.20.0.0/40"', "prefix", "/0 to /32"),
     "overlapping clients": Bad(
@@ -525,6 +537,28 @@ def test_a_folder_in_place_of_a_file_is_refused(project: Path) -> None:
     (FOLDER / "odd.yaml").mkdir()
     with pytest.raises(InputError, match=r"odd\.yaml: cannot be read: .*Fix: make it a readable file"):
         load_environment(FOLDER / "odd.yaml")
+
+
+def test_a_pipe_in_place_of_a_file_is_refused(project: Path) -> None:
+    os.mkfifo(FOLDER / "odd.yaml")
+    with pytest.raises(
+        InputError, match=r"odd\.yaml: cannot be read: it is a pipe.* Fix: make it a readable"
+    ):
+        load_environments(FOLDER)
+    assert len(load_environments(FOLDER, ["dev"])) == 1
+
+
+def test_a_broken_link_is_told_as_one(project: Path) -> None:
+    (FOLDER / "stg.yaml").symlink_to("nowhere.yaml")
+    with pytest.raises(
+        InputError, match=r"stg\.yaml: is a broken link: nowhere\.yaml does not exist\. Fix: make that file"
+    ):
+        load_environments(FOLDER, ["stg"])
+
+
+def test_names_with_commas_are_told_apart(project: Path) -> None:
+    with pytest.raises(InputError, match=r"Fix: separate names with spaces: dev prod\."):
+        load_environments(FOLDER, ["dev,prod"])
 
 
 def test_a_byte_order_mark_does_no_harm(project: Path) -> None:

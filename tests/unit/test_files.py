@@ -100,11 +100,11 @@ def test_one_file_that_cannot_be_written_leaves_all_of_them(tmp_path: Path) -> N
 
 def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "work").write_bytes(b"")
-    for write in (lambda path: write_atomic(path, b""), lambda path: exclusive(path).__enter__()):
-        with pytest.raises(
-            FileError, match=r"/work: is not a folder, and one is needed for lock\. Fix: rename"
-        ):
-            write(tmp_path / "work" / "lock")
+    message = r"/work: is not a folder, and one is needed for lock\. Fix: rename"
+    with pytest.raises(FileError, match=message):
+        write_atomic(tmp_path / "work" / "lock", b"")
+    with pytest.raises(FileError, match=message), exclusive(tmp_path / "work" / "lock"):
+        pass
 
 
 @pytest.mark.parametrize(
