@@ -29,6 +29,20 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+catalogue = typer.Typer(
+    help="The routes of MLflow and the capability that each one needs.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.add_typer(catalogue, name="catalogue")
+
+MlflowPython = Annotated[
+    Path,
+    typer.Option(
+        "--mlflow-python", metavar="PATH", help="The Python that has MLflow, such as .venv-server/bin/python."
+    ),
+]
 Environments = Annotated[
     list[str] | None,
     typer.Argument(
@@ -111,6 +125,56 @@ def check(
             print_validation(console(), name, verdicts[-1])  # at once: each takes seconds
         if not all(acceptable(verdict, strict=strict) for verdict in verdicts):
             raise typer.Exit(1)
+
+
+@catalogue.callback()
+def catalogue_summary(context: typer.Context) -> None:
+    """Print how many routes each capability opens, for every MLflow version that has a catalogue."""
+    if context.invoked_subcommand is not None:
+        return
+    with _errors_explained():
+        from gatehouse.catalogue import shipped
+        from gatehouse.report import console, print_catalogues
+
+        print_catalogues(console(), [shipped.load(version) for version in shipped.versions()])
+
+
+@catalogue.command("build")
+def catalogue_build(
+    mlflow_python: MlflowPython,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; that of the version if not given.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write the catalogue of an installed MLflow.
+
+    Fails, and writes nothing, if a route has no capability or more than one.
+    """
+    with _errors_explained():
+        from gatehouse.catalogue import shipped
+        from gatehouse.catalogue.installed import build
+        from gatehouse.files import write_atomic
+        from gatehouse.report import console, print_catalogues
+
+        built = build(mlflow_python)
+        path = output or shipped.path_of(built.mlflow_version)
+        write_atomic(path, shipped.text_of(built).encode())
+        print_catalogues(console(), [built])
+        typer.echo(f"\n{path} written.")
+
+
+@catalogue.command("check")
+def catalogue_check(mlflow_python: MlflowPython) -> None:
+    """Compare the shipped catalogue with an installed MLflow and with the rules."""
+    with _errors_explained():
+        from gatehouse.catalogue.installed import build, check
+
+        built = build(mlflow_python)
+        check(built)
+        typer.echo(f"MLflow {built.mlflow_version}: {len(built)} routes, all as in the catalogue.")
 
 
 def main() -> None:

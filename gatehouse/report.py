@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gatehouse.catalogue.model import CAPABILITIES, Catalogue
 from gatehouse.summary import AREAS, OTHER, Summary
 from gatehouse.terraform import Outcome, Validation
 
@@ -61,6 +62,16 @@ def print_validation(out: Console, environment: str, validation: Validation) -> 
     out.print(verdict, soft_wrap=True)
     for diagnostic in validation.diagnostics:
         out.print(Text(f"  {diagnostic}"), soft_wrap=True)
+
+
+def print_catalogues(out: Console, catalogues: Sequence[Catalogue]) -> None:
+    """Print the number of routes that each capability opens, one MLflow version a column."""
+    table = _table(out, "capability", *(f"MLflow {one.mlflow_version}" for one in catalogues))
+    counts = [one.count() for one in catalogues]
+    for capability in CAPABILITIES:
+        table.add_row(str(capability), *_counts(*(count[capability] for count in counts)))
+    table.add_row("total", *_counts(*map(len, catalogues)))
+    out.print(table)
 
 
 def _table(out: Console, first: str, *columns: str) -> Table:
