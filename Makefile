@@ -5,7 +5,7 @@ UV := $(VENV)/bin/uv
 SERVER_VENV := .venv-server
 MLFLOW_VERSION := 3.17.2
 
-.PHONY: check test test-fast lint lock golden bench clean help
+.PHONY: check test test-fast lint lock golden catalogue bench clean help
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,8 +16,8 @@ check: $(VENV)/.run  ## synthesize every environment, validate it where terrafor
 test: $(VENV)/.dev $(SERVER_VENV)/.done  ## every test; those that need terraform or PostgreSQL skip without them, except in CI
 	$(VENV)/bin/pytest -n 2 --dist loadgroup
 
-test-fast: $(VENV)/.dev  ## the tests that need neither terraform nor PostgreSQL
-	$(VENV)/bin/pytest -m "not terraform and not postgres"
+test-fast: $(VENV)/.dev  ## the tests that need neither terraform nor PostgreSQL nor MLflow
+	$(VENV)/bin/pytest -m "not terraform and not postgres and not server"
 
 lint: $(VENV)/.dev  ## linters and type checker
 	$(VENV)/bin/ruff check .
@@ -27,6 +27,9 @@ lint: $(VENV)/.dev  ## linters and type checker
 
 golden: $(VENV)/.dev  ## write the golden files anew; review the diff
 	$(VENV)/bin/pytest tests/synth --snapshot-update
+
+catalogue: $(VENV)/.run $(SERVER_VENV)/.done  ## write the route catalogue of the pinned MLflow anew; review the diff
+	$(VENV)/bin/gatehouse catalogue build --mlflow-python $(SERVER_VENV)/bin/python
 
 bench: $(VENV)/.dev  ## stock and fast synth times and their ratio
 	$(VENV)/bin/python benchmarks/synth.py

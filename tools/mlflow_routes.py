@@ -120,7 +120,7 @@ def main() -> int:
         from mlflow.server.fastapi_app import app  # type: ignore[import-not-found]  # noqa: PLC0415
 
         check_settings()
-        from mlflow.server import app as flask  # noqa: PLC0415
+        from mlflow.server import app as flask  # type: ignore[import-not-found]  # noqa: PLC0415
         from mlflow.version import VERSION  # type: ignore[import-not-found]  # noqa: PLC0415
 
         try:

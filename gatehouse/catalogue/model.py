@@ -29,6 +29,9 @@ AREAS: dict[str, tuple[str, ...]] = {
     "artifacts": _READ_WRITE_DELETE,
 }
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+#: Pieces of a pattern beside plain characters: one of a segment, any number of a segment, any at all.
+_ONE, _MANY, _ALL = "<one>", "<many>", "<all>"
+_STARS = (_MANY, _ALL)
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:path)?\}")
 
 
@@ -95,9 +98,50 @@ class Endpoint:
         """Whether a request could reach this route; ``path`` is decoded, as MLflow's routers see it."""
         return self.method == ("GET" if method == "HEAD" else method) and bool(self._regex.fullmatch(path))
 
+    def overlaps(self, other: Endpoint) -> bool:
+        """Whether one request could reach either; which one it does, MLflow's routers decide."""
+        if self.method != other.method:
+            return False
+        mine, others = self.shape.partition("{")[0], other.shape.partition("{")[0]
+        if not (mine.startswith(others) or others.startswith(mine)):
+            return False  # the usual case, and a fast answer
+        return _meet(self._tokens, other._tokens)
+
+    @cached_property
+    def _tokens(self) -> tuple[str, ...]:
+        found = re.findall(r"\{:path\}|\{\}|.", self.shape, re.DOTALL)
+        tokens = {"{}": (_ONE, _MANY), "{:path}": (_ALL,)}
+        return tuple(token for text in found for token in tokens.get(text, (text,)))
+
     def __str__(self) -> str:
         """Return ``METHOD path``."""
         return f"{self.method} {self.path}"
+
+
+def _meet(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether some text fits both patterns: both are walked at once, over the pairs of places reached."""
+    reached, ahead = set[tuple[int, int]](), [(0, 0)]
+    while ahead:
+        place = ahead.pop()
+        if place in reached:
+            continue
+        reached.add(place)
+        here, there = place
+        one = first[here] if here < len(first) else None
+        two = second[there] if there < len(second) else None
+        if one is None and two is None:
+            return True
+        ahead += [(here + 1, there)] * (one in _STARS) + [(here, there + 1)] * (two in _STARS)
+        if one is not None and two is not None and _share_a_character(one, two):
+            ahead.append((here + (one not in _STARS), there + (two not in _STARS)))
+    return False
+
+
+def _share_a_character(one: str, two: str) -> bool:
+    wide = {one, two} & {_ONE, _MANY, _ALL}
+    if not wide:
+        return one == two
+    return "/" not in (one, two) or _ALL in wide
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 
 from gatehouse.catalogue.model import (
@@ -98,9 +99,11 @@ def assign(
 ) -> Catalogue:
     """Return the catalogue of these endpoints: each one with the capability of the one rule that speaks of it.
 
+    ``file`` is where to mend what is wrong.
+
     Raises:
-        CatalogueError: with every endpoint that no rule or more than one speaks of. ``file`` is where to
-            mend that.
+        CatalogueError: with every endpoint that no rule or more than one speaks of, and every two of different
+            capability that one request could reach. What is granted would otherwise depend on MLflow's order.
 
     """
     routes: list[Route] = []
@@ -117,6 +120,12 @@ def assign(
                 f"{endpoint}: no capability. Fix: find out what it does in MLflow {mlflow_version}, "
                 f"and add a rule to {file}"
             )
+    problems += [
+        f"{one.endpoint} ({one.capability}) and {two.endpoint} ({two.capability}): one request could reach either, "
+        f"and no policy can tell them apart. Fix: give both the same capability in {file}"
+        for one, two in combinations(routes, 2)
+        if one.capability != two.capability and one.endpoint.overlaps(two.endpoint)
+    ]
     if problems:
         raise CatalogueError("\n".join(problems))
     return Catalogue(mlflow_version, tuple(routes))

@@ -12,7 +12,7 @@ from gatehouse.catalogue.model import METHODS, Capability, Catalogue, CatalogueE
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "catalogue"
 _SUFFIX = ".routes"
-_HEAD = "# MLflow {version}, written by `gatehouse catalogue build` from capabilities.yaml. Columns: capability, method, path."
+_HEAD = "# MLflow {version}: capability, method, path. Written by `gatehouse catalogue build` by capabilities.yaml."
 _CAPABILITY_WIDTH, _METHOD_WIDTH = 18, 6
 
 
