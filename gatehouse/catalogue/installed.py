@@ -56,7 +56,12 @@ def ask(mlflow_python: Path) -> Installed:
             f"{mlflow_python} could not list its routes: {reason[0]}. "
             "Fix: name a Python 3.11 or newer that has MLflow 3.10 or newer"
         )
-    return read(done.stdout)
+    try:
+        return read(done.stdout)
+    except (ValueError, KeyError, TypeError):
+        raise CatalogueError(
+            f"{mlflow_python} printed no routes. Fix: name the Python that has MLflow, such as .venv-server/bin/python"
+        ) from None
 
 
 def read(text: str) -> Installed:

@@ -95,8 +95,13 @@ class Endpoint:
         return re.compile("".join(patterns.get(part, re.escape(part)) for part in parts), re.DOTALL)
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request could reach this route; ``path`` is decoded, as MLflow's routers see it."""
-        return self.method == ("GET" if method == "HEAD" else method) and bool(self._regex.fullmatch(path))
+        """Whether a request could reach this route; ``path`` is decoded, as MLflow's routers see it.
+
+        Flask takes any number of slashes at the start for one. Elsewhere it answers them with a redirection,
+        which is another request.
+        """
+        same = self.method == ("GET" if method == "HEAD" else method)
+        return same and bool(self._regex.fullmatch(f"/{path.lstrip('/')}"))
 
     def overlaps(self, other: Endpoint) -> bool:
         """Whether one request could reach either; which one it does, MLflow's routers decide."""

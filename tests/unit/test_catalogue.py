@@ -29,6 +29,7 @@ REQUESTS = """
 GET    /                                                             ui:read
 GET    /static-files/static/js/main.js                               ui:read
 GET    /health                                                       ui:read
+GET    //health                                                      ui:read
 HEAD   /health                                                       ui:read
 GET    /version                                                      ui:read
 POST   /graphql                                                      ui:read
@@ -41,6 +42,7 @@ POST   /ajax-api/2.0/mlflow/runs/search                              runs:read
 POST   /api/2.0/mlflow/runs/log-batch                                runs:write
 POST   /api/2.0/mlflow/runs/delete-tag                               runs:write
 POST   /api/2.0/mlflow/runs/delete                                   runs:delete
+POST   ///api/2.0/mlflow/runs/delete                                 runs:delete
 POST   /api/2.0/mlflow/logged-models/search                          runs:read
 DELETE /api/2.0/mlflow/logged-models/m-1                             runs:delete
 DELETE /api/2.0/mlflow/logged-models/m-1/tags/stage                  runs:write
@@ -120,6 +122,8 @@ DELETE  /api/2.0/mlflow/runs/delete
 OPTIONS /api/2.0/mlflow/runs/search
 GET     /api/2.0/mlflow/logged-models/a/b
 GET     /api/3.0/mlflow/workspaces/
+POST    /api/2.0//mlflow/runs/search
+POST    /api/2.0/mlflow/runs/search/
 GET     /docs
 GET     /openapi.json
 GET     /metrics
@@ -446,6 +450,12 @@ def _stand_in(tmp_path: Path, answer: str) -> str:
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")
     program.chmod(0o755)
     return str(program)
+
+
+@pytest.mark.parametrize("answer", ["hello", "[]", "{}", '{"mlflow_version": "3.99.0", "routes": [1]}'])
+def test_another_program_is_refused(tmp_path: Path, answer: str) -> None:
+    with pytest.raises(CatalogueError, match=r"printed no routes\. Fix: "):
+        installed.ask(Path(_stand_in(tmp_path, answer)))
 
 
 def test_build_writes_and_a_route_without_a_capability_is_named(tmp_path: Path) -> None:
