@@ -6,6 +6,7 @@ Exit codes of the command line: 0 all is well, 1 a verdict is bad or a step fail
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,10 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 
 LONGEST_VALUE = 80
+#: Texts that let somebody in: AWS access key ids and GitHub tokens. They are never printed.
+CREDENTIAL = re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])|(?:ghp|github_pat)_\w+")
+_SECRET_NAME = re.compile(r"pass|secret|token|credential|key", re.IGNORECASE)
+_HIDDEN = "(not shown)"
 _MOST_ITEMS = 5
 _DEEPEST = 2
 
@@ -80,8 +85,18 @@ class InputError(GatehouseError):
 def show(value: object) -> str:
     """Return a value on one line as it would stand in YAML flow style, cut where it is long."""
     text = value.text if isinstance(value, Raw) else _flow(value, 0)
-    text = text.replace("\n", "\\n")
+    text = without_credentials(text).replace("\n", "\\n")
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def without_credentials(text: str) -> str:
+    """Return ``text`` with what looks like a credential left out."""
+    return CREDENTIAL.sub(_HIDDEN, text)
+
+
+def names_a_secret(name: object) -> bool:
+    """Return whether a field of this name probably holds something that must not be printed."""
+    return isinstance(name, str) and _SECRET_NAME.search(name) is not None
 
 
 def _flow(value: object, depth: int) -> str:
@@ -89,7 +104,10 @@ def _flow(value: object, depth: int) -> str:
     if isinstance(value, Mapping):
         if depth == _DEEPEST:
             return "{…}"
-        items = [f"{_flow(key, depth + 1)}: {_flow(item, depth + 1)}" for key, item in _first(value.items())]
+        items = [
+            f"{_flow(key, depth + 1)}: {_HIDDEN if names_a_secret(key) else _flow(item, depth + 1)}"
+            for key, item in _first(value.items())
+        ]
         return "{" + ", ".join(items) + (", …" if len(value) > _MOST_ITEMS else "") + "}"
     if isinstance(value, list | tuple):
         if depth == _DEEPEST:

@@ -15,6 +15,8 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler,
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from gatehouse.errors import CREDENTIAL
+
 ROOT = Path(__file__).resolve().parents[1]
 SERVER_FILES = ROOT / "templates" / "server"
 
@@ -46,9 +48,12 @@ class RefusedError(ValueError):
     ``field`` is the path below the model that raised, for rules over several fields.
     """
 
-    def __init__(self, problem: str, fix: str, *, field: str = "", value: object = None) -> None:
-        """Keep the four parts; the message itself is ``problem``."""
+    def __init__(
+        self, problem: str, fix: str, *, field: str = "", value: object = None, hidden: bool = False
+    ) -> None:
+        """Keep the parts; the message itself is ``problem``. A ``hidden`` value is not printed."""
         super().__init__(problem)
+        self.hidden = hidden
         self.problem, self.fix, self.field, self.value = problem, fix, field, value
 
 
@@ -156,6 +161,16 @@ def _team(value: str) -> str:
     return value
 
 
+def _no_credential(value: str) -> str:
+    if CREDENTIAL.search(value):
+        raise RefusedError(
+            "looks like an access key or a token, and whoever may list resources reads their tags",
+            "remove it, and revoke it if it is real",
+            hidden=True,
+        )
+    return value
+
+
 class Pattern:
     """Annotation of a text that ``regex`` must match whole; it says what was expected and what to write.
 
@@ -206,7 +221,9 @@ TagKey = Annotated[
     ),
 ]
 TagValue = Annotated[
-    str, Pattern(rf"{_TAG}{{0,256}}", "a tag value", "use up to 256 letters, digits, spaces and _.:/=+@-")
+    str,
+    Pattern(rf"{_TAG}{{0,256}}", "a tag value", "use up to 256 letters, digits, spaces and _.:/=+@-"),
+    AfterValidator(_no_credential),
 ]
 SecurityGroupId = Annotated[
     str, Pattern(r"sg-[0-9a-f]{8,17}", "a security group id", "write it like sg-0123456789abcdef0")

@@ -12,7 +12,7 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from gatehouse.errors import MISSING, Problem, Raw, show
+from gatehouse.errors import MISSING, Problem, Raw, names_a_secret, show
 from gatehouse.fields import RefusedError
 from gatehouse.yaml_source import Part, YamlSource, dotted
 
@@ -57,8 +57,23 @@ class Error:
     @property
     def written(self) -> str:
         """The value as it stands in the file."""
+        if self.secret:
+            return "…"
         raw = None if self.of_key else self.source.raw(self.place.path)
         return show(Raw(raw)) if raw is not None else show(self.received).strip('"')
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must not be printed: the name, none of ours, is that of a secret."""
+        name = self.place.path[-1] if self.place.path else ""
+        return not self.of_key and name not in self.place.siblings and names_a_secret(name)
+
+    @property
+    def meant(self) -> str | None:
+        """The field, not yet in the file, that an unknown one was probably meant to be."""
+        *above, name = self.place.path
+        absent = [one for one in self.place.siblings if not self.source.has((*above, one))]
+        return closest(str(name), absent)
 
 
 def problems_of(
@@ -66,7 +81,8 @@ def problems_of(
 ) -> list[Problem]:
     """Return one problem for each error, in the order of lines; never an empty list.
 
-    A list that pydantic calls too short only because its items were refused is left out: the items tell.
+    Two are left out, since others tell: that a list is too short only because its items were refused, and
+    that a field is missing whose name was mistyped.
     """
     errors = [
         Error(
@@ -79,7 +95,11 @@ def problems_of(
         )
         for detail in error.errors()
     ]
-    problems = [_problem(one, file) for one in errors if not _is_echo(one)]
+    mistyped = {
+        (*one.place.path[:-1], one.meant) for one in errors if one.kind == "extra_forbidden" and one.meant
+    }
+    told = [one for one in errors if not (one.kind == "missing" and one.place.path in mistyped)]
+    problems = [_problem(one, file) for one in told if not _is_echo(one)]
     return sorted(problems, key=lambda problem: problem.line or 0)
 
 
@@ -112,7 +132,13 @@ def _refused(refused: RefusedError, error: Error, file: str) -> Problem:
         found = source.value_at(path)
         if isinstance(found, list) and value in found:
             path = (*path, len(found) - 1 - found[::-1].index(value))
-    if value is None or isinstance(value, Mapping) or (value == [] and not source.has(path)):
+    if (
+        refused.hidden
+        or error.secret
+        or value is None
+        or isinstance(value, Mapping)
+        or (value == [] and not source.has(path))
+    ):
         value = MISSING  # nothing was written there, or a whole section: its lines say more
     line = source.line_of(path)
     return Problem(file, refused.problem, refused.fix, line=line, field=dotted(path), value=value)
@@ -150,7 +176,7 @@ def _unknown_field(error: Error) -> tuple[str, str]:
     place = error.place
     parent = dotted(place.path[:-1])
     problem = f"belongs to no field of {parent}" if parent else "belongs to no field of an environment"
-    meant = closest(str(place.path[-1]), place.siblings)
+    meant = error.meant
     known = ", ".join(place.siblings)
     return problem, f'write "{meant}" if that was meant' if meant else f"remove it; the fields are {known}"
 
@@ -256,7 +282,7 @@ def _value(error: Error) -> object:
     received = error.received
     if error.kind == "invalid_key":
         return Raw(str(error.place.path[-1]))
-    if received is None or error.kind in ("missing", "union_tag_not_found"):
+    if error.secret or received is None or error.kind in ("missing", "union_tag_not_found"):
         return MISSING
     if error.kind == "union_tag_invalid" and isinstance(received, Mapping):
         received = received[_discriminator(error)]

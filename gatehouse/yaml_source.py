@@ -13,7 +13,7 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from gatehouse.errors import InputError, Problem, Raw, show
+from gatehouse.errors import MISSING, InputError, Problem, Raw, names_a_secret, show, without_credentials
 
 Part = str | int
 """One step of a path: a field's name or an item's index."""
@@ -155,13 +155,14 @@ def parse_yaml(text: str, file: str) -> YamlSource:
 
 def _unreadable(scalar: ScalarNode, root: Node | None, file: str) -> Problem:
     kind = str(scalar.tag).rpartition(":")[2]
+    path = _path_of(scalar, root, set()) or ()
     return Problem(
         file,
         f"cannot be read as YAML's {kind}",
         "correct it, or put it in quotes if it is text",
         line=scalar.start_mark.line + 1,
-        field=dotted(_path_of(scalar, root, set()) or ()),
-        value=Raw(str(scalar.value)),
+        field=dotted(path),
+        value=MISSING if path and names_a_secret(path[-1]) else Raw(str(scalar.value)),
     )
 
 
@@ -215,9 +216,11 @@ def _syntax(error: MarkedYAMLError, file: str, text: str) -> Problem:
         return Problem(file, f"YAML syntax: {what}", "correct the YAML")
     lines = text.splitlines()
     found = lines[mark.line].strip() if mark.line < len(lines) else "the end of the file"
+    name, colon, _ = found.partition(":")
+    shown = f"{name}{colon} …" if colon and names_a_secret(name) else without_credentials(found)
     return Problem(
         file,
-        f"YAML syntax: {what}, at: {found[:60]}",
+        f"YAML syntax: {what}, at: {shown[:60]}",
         _syntax_fix(str(error.problem), found),
         line=mark.line + 1,
         column=mark.column + 1,

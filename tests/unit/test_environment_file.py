@@ -759,3 +759,67 @@ class TestSharedState:
     def test_local_states_are_apart_by_name(self, edit: Edit) -> None:
         edit(PROD_STATE, "  backend: local\n", name="prod")
         assert len(load_environments(FOLDER)) == 2
+
+
+class TestSecrets:
+    """What should never have been in the file is not repeated on a terminal or in a log."""
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "db_password: hunter2",
+            "accessKey: hunter2",
+            "auth: {api_token: hunter2}",
+            "credentials: [hunter2]",
+            "secret: !!int hunter2",
+            "api_key: a: hunter2",
+        ],
+    )
+    def test_the_value_of_an_unknown_field_is_not_shown(self, edit: Edit, line: str) -> None:
+        edit("region: eu-west-1", f"region: eu-west-1\n{line}")
+        with pytest.raises(InputError) as refused:
+            load_environments(FOLDER, ["dev"])
+        assert "environments/dev.yaml:6" in str(refused.value)
+        assert "hunter2" not in str(refused.value)
+
+    @pytest.mark.parametrize("value", ['"hunter2$"', "7357", "[hunter2]"])
+    def test_the_value_of_a_secret_tag_is_not_shown(self, edit: Edit, value: str) -> None:
+        edit("owner: ml-platform", f"api-token: {value}")
+        with pytest.raises(InputError, match=r"dev\.yaml:7: tags\.api-token: is") as refused:
+            load_environments(FOLDER, ["dev"])
+        assert "hunter2" not in str(refused.value)
+        assert "7357" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        "value", ["AKIA" + "A1" * 8, "x ASIA" + "B2" * 8, "ghp_" + "c3" * 18, "github_pat_" + "d_4" * 9]
+    )
+    @pytest.mark.parametrize("place", ["owner: ml-platform", "region: eu-west-1\n"])
+    def test_a_credential_is_refused_and_not_shown(self, edit: Edit, value: str, place: str) -> None:
+        edit(place, f"{place.partition(':')[0]}: {value}\n")
+        with pytest.raises(InputError) as refused:
+            load_environments(FOLDER, ["dev"])
+        (problem,) = refused.value.problems
+        assert value[-16:] not in str(problem)
+        if place.startswith("owner"):
+            assert "looks like an access key or a token" in problem.problem
+            assert problem.fix == "remove it, and revoke it if it is real"
+
+
+class TestTypingMistakes:
+    """One mistyped name is one problem, and what is there already is not suggested."""
+
+    @pytest.mark.parametrize(
+        ("old", "new", "field", "fix"),
+        [
+            ("egress: nat", "egres: nat", "network.create.egres", 'write "egress" if that was meant'),
+            ("\nregion:", "\nreigon:", "reigon", 'write "region" if that was meant'),
+            ("\nregion:", "\nregions: a\nregion:", "regions", "remove it; the fields are project,"),
+        ],
+    )
+    def test_one_problem_is_told(self, edit: Edit, old: str, new: str, field: str, fix: str) -> None:
+        edit(old, new)
+        with pytest.raises(InputError) as refused:
+            load_environments(FOLDER, ["dev"])
+        (problem,) = refused.value.problems
+        assert problem.field == field
+        assert problem.fix.startswith(fix)
