@@ -109,3 +109,8 @@ def test_a_name_that_yaml_reads_otherwise_stays_a_name(project: Path) -> None:
     write_starter(FOLDER, "null", project="true", region="eu-west-1")
     (made,) = load_environments(FOLDER, ["null"])
     assert made.prefix == "true-null"
+
+
+def test_what_must_be_replaced_says_so() -> None:
+    marked = [line.strip() for line in _text().splitlines() if line.endswith("# replace by your own")]
+    assert [line.split(":")[0] for line in marked] == ["client_cidrs", "teams"]
