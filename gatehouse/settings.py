@@ -584,6 +584,11 @@ class Settings(Model):
         """ "PROJECT-ENVIRONMENT", the start of every name."""
         return f"{self.project}-{self.environment}"
 
+    @property
+    def stack_tags(self) -> dict[str, str]:
+        """The tags of the file, and the one that tells whose stack a resource is part of."""
+        return {**self.tags, "gatehouse:stack": self.prefix}
+
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of an environment file.

@@ -30,40 +30,27 @@ GIB = 1024**3
 
 @dataclass(frozen=True)
 class Metric:
-    """One graph of the dashboard."""
-
-    title: str
-    namespace: str
-    name: str
-    dimensions: dict[str, str]
-    statistic: str
-    period_seconds: int = 300
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """One alarm: fires when the statistic crosses the threshold in ``periods`` periods in a row."""
+    """A metric, as the dashboard shows it."""
 
     name: str
-    description: str
     namespace: str
     metric: str
     dimensions: dict[str, str]
     statistic: str
     """"Sum", "Average", "Maximum", "Minimum", or a percentile such as "p95"."""
+    period_seconds: int = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm(Metric):
+    """One alarm: fires when the statistic crosses the threshold in ``periods`` periods in a row."""
+
+    description: str
     threshold: float
     """In the metric's own unit."""
     comparison: str = "GreaterThanThreshold"
-    period_seconds: int = 300
     periods: int = 1
     missing: str = "notBreaching"
-
-    @property
-    def shown(self) -> Metric:
-        """The graph of the alarmed metric."""
-        return Metric(
-            self.name, self.namespace, self.metric, self.dimensions, self.statistic, self.period_seconds
-        )
 
 
 class Observability(Construct):
@@ -135,30 +122,32 @@ class Observability(Construct):
         return [
             Alarm(
                 "api-5xx",
-                "The API answers with server errors: look at the server log and the target group.",
                 "AWS/ApiGateway",
                 "5XXError",
                 self._api_dimensions,
                 "Sum",
+                description="The API answers with server errors: look at the server log and the target group.",
                 threshold=5,
             ),
             Alarm(
                 "api-latency",
-                "One request in twenty takes longer than five seconds: look at the database and the servers' CPU.",
                 "AWS/ApiGateway",
                 "Latency",
                 self._api_dimensions,
                 "p95",
+                description="One request in twenty takes longer than five seconds: "
+                "look at the database and the servers' CPU.",
                 threshold=5000,
                 periods=3,
             ),
             Alarm(
                 "forbidden-surge",
-                "Many refused calls: somebody tries doors, or a role lost a permission. Query the access log.",
                 self._deployment.metric_namespace,
                 FORBIDDEN_METRIC,
                 {},
                 "Sum",
+                description="Many refused calls: somebody tries doors, or a role lost a permission. "
+                "Query the access log.",
                 threshold=50,
             ),
         ]
@@ -167,11 +156,11 @@ class Observability(Construct):
         return [
             Alarm(
                 "unhealthy-hosts",
-                "A server fails its health check: look at its server and boot logs.",
                 "AWS/NetworkELB",
                 "UnHealthyHostCount",
                 self._balancer_dimensions,
                 "Maximum",
+                description="A server fails its health check: look at its server and boot logs.",
                 threshold=0,
                 period_seconds=60,
                 # A booting server is unhealthy until /health answers.
@@ -179,11 +168,11 @@ class Observability(Construct):
             ),
             Alarm(
                 "no-healthy-host",
-                "No server is healthy: MLflow is down.",
                 "AWS/NetworkELB",
                 "HealthyHostCount",
                 self._balancer_dimensions,
                 "Maximum",
+                description="No server is healthy: MLflow is down.",
                 threshold=1,
                 comparison="LessThanThreshold",
                 period_seconds=60,
@@ -196,31 +185,32 @@ class Observability(Construct):
         return [
             Alarm(
                 "database-cpu",
-                "The database is short of CPU: look at its slow queries, or choose a larger class.",
                 "AWS/RDS",
                 "CPUUtilization",
                 self._database_dimensions,
                 "Average",
+                description="The database is short of CPU: look at its slow queries, or choose a larger class.",
                 threshold=80,
                 periods=3,
             ),
             Alarm(
                 "database-storage",
-                "Less than 5 GiB of database storage is free: raise the storage limit.",
                 "AWS/RDS",
                 "FreeStorageSpace",
                 self._database_dimensions,
                 "Minimum",
+                description="Less than 5 GiB of database storage is free: raise the storage limit.",
                 threshold=5 * GIB,
                 comparison="LessThanThreshold",
             ),
             Alarm(
                 "database-connections",
-                "More connections than the servers open: something else is connected, or a class too small is near.",
                 "AWS/RDS",
                 "DatabaseConnections",
                 self._database_dimensions,
                 "Maximum",
+                description="More connections than the servers open: "
+                "something else is connected, or a class too small is near.",
                 threshold=self._deployment.variables.database_connections_alarm,
                 periods=2,
             ),
@@ -251,8 +241,7 @@ class Observability(Construct):
         cpu = Metric(
             "server-cpu", "AWS/EC2", "CPUUtilization", {"AutoScalingGroupName": server.group_name}, "Average"
         )
-        metrics = [*(alarm.shown for alarm in alarms), cpu]
-        widgets = [self._widget(position, metric) for position, metric in enumerate(metrics)]
+        widgets = [self._widget(position, metric) for position, metric in enumerate([*alarms, cpu])]
         CloudwatchDashboard(
             self,
             "dashboard",
@@ -270,10 +259,10 @@ class Observability(Construct):
             "width": width,
             "height": height,
             "properties": {
-                "title": metric.title,
+                "title": metric.name,
                 "region": self._deployment.region,
                 "view": "timeSeries",
-                "metrics": [[metric.namespace, metric.name, *dimensions]],
+                "metrics": [[metric.namespace, metric.metric, *dimensions]],
                 "stat": metric.statistic,
                 "period": metric.period_seconds,
             },

@@ -124,12 +124,12 @@ class Server(Construct):
             environment=self._environment(database, load_balancer),
         )
         template = self._launch_template(security_group, role, user_data)
-        self._group = self._scaling_group(placement, template, load_balancer, [permission, *objects, *after])
+        group = self._scaling_group(placement, template, load_balancer, [permission, *objects, *after])
         AutoscalingPolicy(
             self,
             "cpu",
             name=f"{deployment.prefix}-cpu",
-            autoscaling_group_name=self._group.name,
+            autoscaling_group_name=group.name,
             policy_type="TargetTrackingScaling",
             target_tracking_configuration=AutoscalingPolicyTargetTrackingConfiguration(
                 target_value=CPU_TARGET_PERCENT,
@@ -138,7 +138,7 @@ class Server(Construct):
                 ),
             ),
         )
-        self.group_name = self._group.name
+        self.group_name = group.name
 
     @property
     def _group_name(self) -> str:
@@ -146,8 +146,7 @@ class Server(Construct):
 
     @property
     def _tags(self) -> dict[str, str]:
-        prefix = self._deployment.prefix
-        return {**self._deployment.settings.tags, "Name": f"{prefix}-server", "gatehouse:stack": prefix}
+        return {**self._deployment.settings.stack_tags, "Name": self._group_name}
 
     def _boot_files(self) -> list[BootFile]:
         settings = self._deployment.settings
@@ -221,7 +220,6 @@ class Server(Construct):
             f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{settings.server.architecture}"
         )
         profile = IamInstanceProfile(self, "profile", name=role.name, role=role.name)
-        tags = self._tags
         return LaunchTemplate(
             self,
             "template",
@@ -260,7 +258,7 @@ class Server(Construct):
                 )
             ],
             tag_specifications=[
-                LaunchTemplateTagSpecifications(resource_type=kind, tags=tags)
+                LaunchTemplateTagSpecifications(resource_type=kind, tags=self._tags)
                 for kind in ("instance", "volume", "network-interface")
             ],
             user_data=Fn.base64encode(TerraformLocal(self, "user-data", user_data).as_string),

@@ -103,7 +103,7 @@ class GatehouseStack(TerraformStack):
             "aws",
             region=settings.region,
             allowed_account_ids=[settings.account_id] if settings.account_id else None,
-            default_tags=[AwsProviderDefaultTags(tags={**settings.tags, "gatehouse:stack": settings.prefix})],
+            default_tags=[AwsProviderDefaultTags(tags=settings.stack_tags)],
         )
         # The bindings are typed against 6.x; the stack uses only what 5.100 has as well, and says so.
         self.add_override(

@@ -20,9 +20,6 @@ class Storage(Construct):
     def __init__(self, scope: Construct, id_: str, *, deployment: Deployment) -> None:
         """Make the buckets, their policies and access logging."""
         super().__init__(scope, id_)
-        artifact_arn, server_arn = (
-            f"arn:aws:s3:::{deployment.bucket_name(purpose)}" for purpose in ("artifacts", "server")
-        )
         self.key = Key(
             self,
             "key",
@@ -59,7 +56,8 @@ class Storage(Construct):
             # S3 logs Terraform's own calls as well, so this bucket is never empty when it is destroyed.
             disposable=not deployment.protected,
         )
-        logs_policy = self.access_logs.restrict(sources=[artifact_arn, server_arn])
-        for bucket in (self.artifacts, self.server_files):
+        logged = (self.artifacts, self.server_files)
+        logs_policy = self.access_logs.restrict(sources=[bucket.arn for bucket in logged])
+        for bucket in logged:
             bucket.restrict()
             bucket.log_access_to(self.access_logs, after=logs_policy)

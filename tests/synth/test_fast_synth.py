@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from gatehouse.fields import ROOT
 from modules import fast_synth
+from tests.project import copy_project
 
 ENVIRONMENTS = ("dev", "prod")
 
@@ -39,9 +39,7 @@ def test_fast_and_stock_output_are_the_same_bytes(fast: dict[str, bytes], tmp_pa
 
 def test_two_folders_give_the_same_bytes(fast: dict[str, bytes], tmp_path: Path) -> None:
     project = tmp_path / "some where else"
-    for part in ("gatehouse", "modules", "templates", "environments"):
-        shutil.copytree(ROOT / part, project / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "main.py", project)
+    copy_project(project)
     assert run_main(project, tmp_path / "output") == fast
 
 

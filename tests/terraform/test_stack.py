@@ -14,12 +14,12 @@ import pytest
 
 from gatehouse.fields import ROOT
 from tests.emulator.client import ACCOUNT, REGION, Emulator
+from tests.project import copy_project
 from tests.terraform.conftest import CdktfIn, TerraformIn
 from tests.terraform.harness import CommandFailedError
 
 pytestmark = pytest.mark.terraform
 
-PARTS = ("gatehouse", "modules", "templates", "environments")
 BOOT_FILES = {"launcher.py", "bootstrap.sh", "mlflow.service", "sitecustomize.py", "cloudwatch-agent.json"}
 
 
@@ -27,9 +27,7 @@ BOOT_FILES = {"launcher.py", "bootstrap.sh", "mlflow.service", "sitecustomize.py
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with every environment synthesized, so that state and output stay out of the checkout."""
     folder = tmp_path_factory.mktemp("project")
-    for part in PARTS:
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "main.py", folder)
+    copy_project(folder)
     settings = json.loads((ROOT / "cdktf.json").read_text(encoding="utf-8"))
     settings["app"] = f"{sys.executable} main.py"
     (folder / "cdktf.json").write_text(json.dumps(settings), encoding="utf-8")
