@@ -7,6 +7,7 @@ imported inside it, so that ``--help`` and a typing mistake answer at once.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,14 @@ catalogue = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(catalogue, name="catalogue")
+
+access = typer.Typer(
+    help="Who can do what, as AWS decides it from the policies.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.add_typer(access, name="access")
 
 MlflowPython = Annotated[
     Path,
@@ -175,6 +184,27 @@ def catalogue_check(mlflow_python: MlflowPython) -> None:
         built = build(mlflow_python)
         check(built)
         typer.echo(f"MLflow {built.mlflow_version}: {len(built)} routes, all as in the catalogue.")
+
+
+@access.command("evaluate")
+def access_evaluate(
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of a case and of its answer instead.")
+    ] = False,
+) -> None:
+    """Decide cases from standard input, a JSON object a line; one answer a line, in the same order.
+
+    A line that cannot be decided is answered with an error.
+    """
+    with _errors_explained():
+        from gatehouse.access.cases import answers
+        from gatehouse.access.schema import schema_text
+
+        if schema:
+            typer.echo(schema_text(), nl=False)
+            return
+        for line in answers(sys.stdin):
+            typer.echo(line)
 
 
 def main() -> None:
