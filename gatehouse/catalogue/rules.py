@@ -22,22 +22,27 @@ from gatehouse.yaml_source import parse_yaml
 
 RULES = Path(__file__).resolve().parents[1] / "data" / "catalogue" / "capabilities.yaml"
 _BELOW = "/**"
+_ALONE = "="
+_MIRRORED = "/api/"
 _PATH = re.compile(r"/(?:[A-Za-z0-9._:/-]|\{[A-Za-z_][A-Za-z0-9_]*(?::path)?\})*(?:\*\*)?")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of the rules file; ``line`` counts from 1."""
+    """One line of the rules file; ``line`` counts from 1. ``alone`` leaves the mirror to another rule."""
 
     methods: tuple[str, ...]
     path: str
     capability: Capability
     line: int
+    alone: bool = False
 
     @cached_property
     def _shapes(self) -> tuple[str, ...]:
         shape = Endpoint(self.path.removesuffix("**"), "").shape
-        return (shape, f"/ajax-api/{shape.removeprefix('/api/')}") if shape.startswith("/api/") else (shape,)
+        if self.alone or not shape.startswith(_MIRRORED):
+            return (shape,)
+        return (shape, f"/ajax-api/{shape.removeprefix(_MIRRORED)}")
 
     def matches(self, endpoint: Endpoint) -> bool:
         """Whether the rule speaks of this endpoint; the names of parameters do not matter."""
@@ -49,7 +54,8 @@ class Rule:
 
     def __str__(self) -> str:
         """Return the rule as it is written, with its line and its capability."""
-        return f"line {self.line} ({self.capability}: {','.join(self.methods)} {self.path})"
+        path = f"{_ALONE * self.alone}{self.path}"
+        return f"line {self.line} ({self.capability}: {','.join(self.methods)} {path})"
 
 
 def load_rules(path: Path = RULES) -> tuple[Rule, ...]:
@@ -85,13 +91,16 @@ def load_rules(path: Path = RULES) -> tuple[Rule, ...]:
 
 
 def _rule(text: object, capability: Capability, line: int) -> Rule | None:
-    methods, _, path = text.partition(" ") if isinstance(text, str) else ("", "", "")
-    names = tuple(methods.split(","))
+    methods, _, written = text.partition(" ") if isinstance(text, str) else ("", "", "")
+    names, path = tuple(methods.split(",")), written.removeprefix(_ALONE)
+    alone = path != written
     if not set(names) <= set(METHODS) or not _PATH.fullmatch(path):
         return None
     if "**" in path and not path.endswith(_BELOW):
         return None
-    return Rule(names, path, capability, line)
+    if alone and not path.startswith(_MIRRORED):
+        return None  # there is no mirror to leave out
+    return Rule(names, path, capability, line, alone)
 
 
 def assign(

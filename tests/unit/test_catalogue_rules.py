@@ -35,6 +35,10 @@ def _rule(tmp_path: Path, rule: str) -> Rule:
         ("GET /a/{x:path}", "GET /a/{y:path}", True),
         ("GET /api/a", "GET /api/a", True),
         ("GET /api/a", "GET /ajax-api/a", True),
+        ("GET =/api/a", "GET /api/a", True),
+        ("GET =/api/a", "GET /ajax-api/a", False),
+        ("GET =/api/a/**", "GET /api/a/b", True),
+        ("GET =/api/a/**", "GET /ajax-api/a/b", False),
         ("GET /ajax-api/a", "GET /ajax-api/a", True),
         ("GET /ajax-api/a", "GET /api/a", False),
         ("GET /a/**", "GET /a/b/{x}", True),
@@ -64,6 +68,11 @@ def test_a_rule_matches(tmp_path: Path, rule: str, endpoint: str, fits: bool) ->
         "GET /a*",
         "GET /{}",
         "GET /a b",
+        "GET =/a",
+        "GET =/ajax-api/a",
+        "GET ==/api/a",
+        "GET = /api/a",
+        "=GET /api/a",
         "17",
         "",
     ],
@@ -102,6 +111,13 @@ def test_a_route_with_two_rules_is_named_with_both(tmp_path: Path) -> None:
         "GET /a/b: more than one rule: line 2 (runs:read: GET /a/**) and line 4 (runs:write: GET,PUT /a/b). "
         "Fix: make one narrower in capabilities.yaml"
     )
+
+
+def test_a_mirror_may_need_another_capability(tmp_path: Path) -> None:
+    rules = _load(tmp_path, "runs:read:\n  - GET =/api/a\nruns:write:\n  - GET /ajax-api/a\n")
+    catalogue = assign("3.99.0", [Endpoint("/api/a", "GET"), Endpoint("/ajax-api/a", "GET")], rules)
+    assert [str(route.capability) for route in catalogue] == ["runs:write", "runs:read"]
+    assert str(rules[0]) == "line 2 (runs:read: GET =/api/a)"
 
 
 def test_two_rules_of_one_capability_are_too_many_as_well(tmp_path: Path) -> None:
