@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs and starts the MLflow server on Amazon Linux 2023. Run as root by user data, which has put every file of the
-# server into /opt/gatehouse (each checked against its SHA-256) and its settings into /etc/gatehouse/server.env. May be
-# run again at any time.
+# server and the list of teams into /opt/gatehouse (each checked against its SHA-256) and the server's settings into
+# /etc/gatehouse/server.env. May be run again at any time.
 #
 # What runs here is pinned: system packages are signed by Amazon (dnf checks), Python packages are wheels with the
 # hashes of requirements.txt, and the rest is the checked files.
@@ -13,7 +13,7 @@ readonly VENV=${GATEHOUSE_VENV:-/opt/mlflow}
 readonly PYTHON=${GATEHOUSE_PYTHON:-python3.11}
 readonly SETTINGS=/etc/gatehouse/server.env
 readonly AGENT=/opt/aws/amazon-cloudwatch-agent
-readonly NEEDED=(launcher.py sitecustomize.py mlflow.service cloudwatch-agent.json requirements.txt rds-ca.pem)
+readonly NEEDED=(launcher.py sitecustomize.py mlflow.service cloudwatch-agent.json requirements.txt rds-ca.pem teams.txt)
 # The wheelhouse's bucket is made by the same apply as this instance and filled afterwards: 60 times 30 s.
 readonly WHEELHOUSE_ATTEMPTS=60
 readonly WHEELHOUSE_PAUSE_SECONDS=30

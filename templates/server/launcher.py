@@ -16,8 +16,9 @@ Environment (required unless a default is given):
     GATEHOUSE_DATABASE_CA_FILE          PEM file with the authorities that may sign the database's certificate
     GATEHOUSE_ARTIFACT_ROOT             s3://BUCKET; MLflow appends workspaces/TEAM/EXPERIMENT
     GATEHOUSE_ALLOWED_HOSTS             names that clients may put into the Host header: name and name:port, by comma
+    GATEHOUSE_API_STAGE                 stage of the API, with which the gateway's paths begin: /STAGE/TEAM/...
     GATEHOUSE_PORT                      8443
-    GATEHOUSE_TEAMS                     teams by comma; each gets a workspace
+    GATEHOUSE_TEAMS_FILE                text file of 1 to 2,000 teams, one a line; each gets a workspace
     GATEHOUSE_RUN_DIR                   /run/mlflow; private folder for the passfile, the certificate and a socket
     GATEHOUSE_SECRET_REFRESH_SECONDS    10; how often the password is tried
     GATEHOUSE_WORKERS                   2; server processes
@@ -64,6 +65,7 @@ PASSWORD_BUDGET_SECONDS = 600
 LOCK_BUDGET_SECONDS = 1800
 UPGRADE_BUDGET_SECONDS = 7200
 HEALTH_BUDGET_SECONDS = 300
+# For the list of the workspaces, and for each that is missing.
 WORKSPACE_BUDGET_SECONDS = 120
 # The server's own grace, then ours, then systemd's TimeoutStopSec (see mlflow.service): each outlasts the one
 # before.
@@ -75,6 +77,7 @@ PATIENCE_SECONDS = 20
 # request that is just arriving on it is lost.
 KEEP_ALIVE_SECONDS = 360
 CERTIFICATE_DAYS = 825
+TEAMS_LIMIT = 2000
 # "gatehous" as a number: every launcher of a database takes this PostgreSQL advisory lock before it upgrades.
 LOCK_KEY = int.from_bytes(b"gatehous", "big")
 
@@ -122,6 +125,7 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 ALLOWED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?")
 ARTIFACT_ROOT = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+API_STAGE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 DATABASE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 # Gatehouse's team names, less what MLflow refuses as a workspace name: a hyphen at the end, and reserved
 # words.
@@ -205,6 +209,7 @@ class Config:
     database_ca_file: Path
     artifact_root: str
     allowed_hosts: tuple[str, ...]
+    api_stage: str
     port: int
     teams: tuple[str, ...]
     run_dir: Path
@@ -266,6 +271,22 @@ class _Reader:
             raise self.fail(name, f"set it to a whole number from {low} to {high}")
         return int(value)
 
+    def lines(self, name: str, pattern: re.Pattern[str], fix: str, most: int) -> tuple[str, ...]:
+        """The lines of the text file that the variable names: 1 to `most`, each matching `pattern`, less repeats."""
+        path = Path(self.text(name, re.compile(r"\S+"), "set it to the name of a text file"))
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise self.fail(
+                name, f"it cannot be read ({error}); name a text file that this user can read"
+            ) from None
+        for number, line in enumerate(lines, 1):
+            if not pattern.fullmatch(line):
+                raise self.fail(name, f"line {number} of that file, {line!r}, is not allowed; {fix}")
+        if not 1 <= len(lines) <= most:
+            raise self.fail(name, f"that file has {len(lines)} lines; write 1 to {most}")
+        return tuple(dict.fromkeys(lines))
+
     def items(self, name: str, pattern: re.Pattern[str], fix: str) -> tuple[str, ...]:
         """The variable as a comma list without repeats, at least one item, each matching `pattern`."""
         items = tuple(dict.fromkeys(item.strip() for item in self._environ.get(name, "").split(",")))
@@ -303,11 +324,13 @@ def read_config(environ: Mapping[str, str]) -> Config:
         allowed_hosts=reader.items(
             "GATEHOUSE_ALLOWED_HOSTS", ALLOWED_HOST, "list host names as name or name:port, or *.domain"
         ),
+        api_stage=reader.text("GATEHOUSE_API_STAGE", API_STAGE, "set it to the name of the API's stage"),
         port=reader.integer("GATEHOUSE_PORT", 8443, 1, 65535),
-        teams=reader.items(
-            "GATEHOUSE_TEAMS",
+        teams=reader.lines(
+            "GATEHOUSE_TEAMS_FILE",
             TEAM,
-            "list names of 2 to 31 lower-case letters, digits and inner hyphens, not reserved",
+            "write a team a line: 2 to 31 lower-case letters, digits and inner hyphens, not reserved",
+            TEAMS_LIMIT,
         ),
         run_dir=Path(reader.text("GATEHOUSE_RUN_DIR", anything, "set it to a private folder", "/run/mlflow")),
         secret_refresh_seconds=reader.number("GATEHOUSE_SECRET_REFRESH_SECONDS", 10, 0.1, 3600),
@@ -839,6 +862,7 @@ def server_environment(config: Config, environ: Mapping[str, str]) -> dict[str, 
         "PYTHONUNBUFFERED": "1",
         # Every Python process of the server imports sitecustomize.py, which lies beside this file.
         "PYTHONPATH": str(Path(__file__).resolve().parent),
+        "GATEHOUSE_API_STAGE": config.api_stage,
         "GATEHOUSE_ARTIFACT_ROOT": config.artifact_root,
         "GATEHOUSE_NUDGE_SOCKET": str(config.nudge_socket),
         "GATEHOUSE_PATIENCE_SECONDS": str(PATIENCE_SECONDS),
@@ -890,8 +914,10 @@ def call(config: Config, method: str, path: str, body: object = None) -> tuple[i
         # The first allowed name; in a pattern such as *.example.com any label will do.
         headers = {
             "Host": config.allowed_hosts[0].replace("*", "gatehouse"),
-            # Every request names one workspace (sitecustomize.py); this one is nobody's team.
+            # Every request names one workspace, and the path as the gateway saw it (sitecustomize.py); this workspace
+            # is nobody's team.
             "X-MLFLOW-WORKSPACE": "default",
+            "X-Gatehouse-Path": f"/{config.api_stage}/default{path}",
             "Content-Type": "application/json",
         }
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -927,13 +953,12 @@ def await_health(config: Config, server: subprocess.Popen[bytes], stop: Stop) ->
 WORKSPACES = "/api/3.0/mlflow/workspaces"
 
 
-def insist(
-    request: Callable[[], tuple[int, Any]], deadline: float, stop: Stop, *, accept: str = ""
-) -> dict[str, Any]:
-    """The JSON answer of `request`, tried again until `deadline` while there is no answer, a 429 or a 5xx.
+def insist(request: Callable[[], tuple[int, Any]], stop: Stop, *, accept: str = "") -> dict[str, Any]:
+    """The JSON answer of `request`, tried again within the budget while there is no answer, a 429 or a 5xx.
 
     Raises `FailedError` for any other refusal, except one with the error code `accept`.
     """
+    deadline = time.monotonic() + WORKSPACE_BUDGET_SECONDS
     while True:
         try:
             status, answer = request()
@@ -959,17 +984,17 @@ def create_workspaces(
 ) -> None:
     """Create the teams' missing workspaces. One that is there is never touched, whoever made it, perhaps just now.
 
-    `request(method, path, body)` gives status and answer. Raises `FailedError` when the server refuses.
+    One request tells which are there, however many: MLflow 3.17.2 lists all workspaces in one answer (ListWorkspaces
+    has no page token). `request(method, path, body)` gives status and answer. Raises `FailedError` when the server
+    refuses and `StoppedError` between two workspaces.
     """
-    deadline = time.monotonic() + WORKSPACE_BUDGET_SECONDS
-    listed = insist(lambda: request("GET", WORKSPACES, None), deadline, stop)
+    listed = insist(partial(request, "GET", WORKSPACES, None), stop)
     present = {workspace["name"] for workspace in listed.get("workspaces", [])}
     for team in teams:
         if team not in present:
+            stop.pause(0)
             body = {"name": team}
-            insist(
-                partial(request, "POST", WORKSPACES, body), deadline, stop, accept="RESOURCE_ALREADY_EXISTS"
-            )
+            insist(partial(request, "POST", WORKSPACES, body), stop, accept="RESOURCE_ALREADY_EXISTS")
             log("workspace_ready", team=team)
 
 

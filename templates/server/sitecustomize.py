@@ -10,6 +10,11 @@
    a client's own, spelled otherwise, ever came through beside it, the client would choose the team. A request with
    no such header, or with more than one, is refused, save for the load balancer's health check; and so is a path
    for which MLflow would look at no header.
+4. One way to write a path. The gateway decides on the path as it was sent, MLflow's routers on what it decodes to.
+   A path that could be written otherwise and reach the same route is refused, so that both, and the access log,
+   speak of the same route.
+5. The path that was decided on. The gateway also sends the path for which IAM let the request through, in
+   X-Gatehouse-Path. A request that would be served at another one is refused.
 
 Does nothing unless the launcher started the process.
 """
@@ -23,24 +28,48 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
+from urllib.parse import unquote_to_bytes
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Scope], Awaitable[None]]
 App = Callable[[Scope, Any, Send], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
 WORKSPACE_HEADER = b"x-mlflow-workspace"
+PATH_HEADER = b"x-gatehouse-path"
 # MLflow resolves no workspace for a path with this end, which a greedy route could have as well.
 SERVER_INFO = "/mlflow/server-info"
 SERVER_INFO_PATHS = tuple(f"/{prefix}/3.0{SERVER_INFO}" for prefix in ("api", "ajax-api"))
 # The load balancer asks these, and names nobody.
 WITHOUT_WORKSPACE = ("/health", "/version")
+# By these a path as sent and the path that is routed differ. uvicorn undoes one encoding, of slashes too; "%0A" at the
+# end of a path passes the "$" of Starlette's routes.
+ODDITIES = tuple(
+    (re.compile(pattern, re.IGNORECASE), what)
+    for pattern, what in (
+        (rb"\A(?!/)", "no slash at its start"),
+        (rb"//", "an empty segment"),
+        (rb"/\.{1,2}(?=/|\Z)", "a segment . or .."),
+        (rb"%(?![0-9A-F]{2})", "a % that encodes nothing"),
+        (rb"%25[0-9A-F]{2}", "a character that is encoded twice"),
+        (rb"%(2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)", "a letter, digit, -, ., _ or ~ that is encoded"),
+        (rb"[\x00-\x1F\x7F]|%[01][0-9A-F]|%7F|%C2%[89][0-9A-F]", "a control character"),
+        (rb"\\|%5C", "a backslash"),
+        (rb"%2F", "an encoded slash"),
+        # The query string begins at "?", and some parsers end a path at "#": decoded on the way, either would cut it.
+        (rb"[?#]|%3F|%23", "a ? or #"),
+    )
+)
+# MLflow's client and pages encode the slash that the name of every MCP server has (com.example/search). All that lies
+# below takes any number of segments: there a slash reaches the same route however it is written.
+MCP_SERVERS = re.compile(rb"/(ajax-)?api/3\.0/mlflow/mcp-servers/")
 REFUSED = "password authentication failed"
 RETRY_SECONDS = 0.1
 # Every scheme of MLflow 3.17.2 that leaves the process. "runs" and "models" lead back to one of these.
@@ -124,24 +153,86 @@ def refuse(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str
     )
 
 
-def one_workspace(app: App) -> App:
-    """`app`, which answers 400 to a request that does not name exactly one workspace, or would run in none.
+def odd_path(raw_path: bytes) -> str | None:
+    """Why a path, as it was sent, is not the one way to write it; None if it is."""
+    path = re.sub(rb"%2F", b"/", raw_path, flags=re.IGNORECASE) if MCP_SERVERS.match(raw_path) else raw_path
+    for pattern, what in ODDITIES:
+        if pattern.search(path):
+            return (
+                f"the path {raw_path.decode('latin-1')!r} has {what}: send letters, digits and -._~ as they are, no "
+                "empty segment, no segment . or .., no control character, backslash, encoded slash, ? or #, and encode "
+                "once"
+            )
+    return None
+
+
+def values(headers: Headers, name: bytes) -> list[bytes]:
+    """What all headers of that name hold, in any spelling.
 
     A name with `_` for `-` counts: some servers and gateways take the two as one.
     """
+    return [value for spelled, value in headers if spelled.lower().replace(b"_", b"-") == name]
 
-    async def guarded(scope: Scope, receive: object, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in WITHOUT_WORKSPACE:
-            names = [name.lower().replace(b"_", b"-") for name, _ in scope["headers"]]
-            if names.count(WORKSPACE_HEADER) != 1:
-                await answer(send, 400, "name exactly one workspace in X-MLFLOW-WORKSPACE")
-                return
-            if scope["path"].endswith(SERVER_INFO) and scope["path"] not in SERVER_INFO_PATHS:
-                await answer(send, 400, f"no path but the API's own may end in {SERVER_INFO}")
+
+def odd_workspace(path: str, headers: Headers) -> str | None:
+    """Why a request does not name exactly one workspace, or would run in none; None if all is well."""
+    workspaces = values(headers, WORKSPACE_HEADER)
+    # An empty name is none: MLflow takes it for its default workspace.
+    if len(workspaces) != 1 or not workspaces[0]:
+        return "name exactly one workspace in X-MLFLOW-WORKSPACE"
+    # MLflow leaves slashes at the end out of account.
+    if path.rstrip("/").endswith(SERVER_INFO) and path not in SERVER_INFO_PATHS:
+        return f"no path but the API's own may end in {SERVER_INFO}"
+    return None
+
+
+def odd_decision(stage: str, raw_path: bytes, headers: Headers) -> str | None:
+    """Why a request, which names one workspace, would not be served at the path that IAM decided on; None if it would.
+
+    Whatever the gateway does to a path once IAM has decided shows here: decoding, also of a `?`, which then ends the
+    path (`runs/delete%3F/restore` is no restore), resolving `.` and `..`, dropping slashes. Both sides are decoded
+    once, as the routers do, since a character may be encoded on the way without harm; then each byte counts.
+
+    The gateway sends its `$context.path`, documented as the request's path with the stage before it: /STAGE/TEAM/...
+    This could not be tried against AWS: neither that it has that form (in any other, such as behind a custom domain
+    name, every request is refused), nor that it is the path before any such change, as IAM sees it.
+    """
+    decisions = values(headers, PATH_HEADER)
+    if len(decisions) != 1:
+        return "name the path that the gateway decided on in exactly one X-Gatehouse-Path"
+    (workspace,) = values(headers, WORKSPACE_HEADER)
+    root = b"/%s/%s" % (stage.encode(), workspace)
+    decided, served = unquote_to_bytes(decisions[0]), root + unquote_to_bytes(raw_path)
+    # The team's address has a slash at its end, or has none.
+    if decided == served or (decided == root and raw_path == b"/"):
+        return None
+    return (
+        f"the gateway decided on the path {decided.decode('latin-1')!r}, and {served.decode('latin-1')!r} would be "
+        "served: send a path that the gateway passes on unchanged"
+    )
+
+
+def odd_request(stage: str, scope: Scope) -> str | None:
+    """Why a request is refused; None if it is not. The load balancer's are asked for no headers."""
+    odd = odd_path(scope["raw_path"])
+    if odd or scope["path"] in WITHOUT_WORKSPACE:
+        return odd
+    headers = scope["headers"]
+    return odd_workspace(scope["path"], headers) or odd_decision(stage, scope["raw_path"], headers)
+
+
+def guarded(app: App, stage: str) -> App:
+    """`app`, which answers 400 to a request with an odd path or workspace, or another path than was decided on."""
+
+    async def guard(scope: Scope, receive: object, send: Send) -> None:
+        if scope["type"] == "http":
+            refusal = odd_request(stage, scope)
+            if refusal:
+                await answer(send, 400, refusal)
                 return
         await app(scope, receive, send)
 
-    return guarded
+    return guard
 
 
 async def answer(send: Send, status: int, message: str) -> None:
@@ -152,13 +243,13 @@ async def answer(send: Send, status: int, message: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def guard_uvicorn(config: type) -> None:
-    """Have every application that uvicorn loads pass through `one_workspace`."""
+def guard_uvicorn(config: type, stage: str) -> None:
+    """Have every application that uvicorn loads pass through `guarded`, before FastAPI's routes and Flask's."""
     plain = vars(config)["load_app"]
 
     @wraps(plain)
     def load_app(self: object) -> App:
-        return one_workspace(plain(self))
+        return guarded(plain(self), stage)
 
     config.load_app = load_app  # type: ignore[attr-defined]
 
@@ -218,7 +309,7 @@ def install(environ: Mapping[str, str]) -> None:
     seconds = float(environ["GATEHOUSE_PATIENCE_SECONDS"])
     vars(psycopg2)["connect"] = patient(psycopg2.connect, seconds, lambda: nudge(address))
     sys.meta_path.append(Finder())
-    guard_uvicorn(Config)
+    guard_uvicorn(Config, environ["GATEHOUSE_API_STAGE"])
 
 
 install(os.environ)

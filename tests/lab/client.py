@@ -2,19 +2,21 @@
 
     python client.py RUNS THREADS
 
-Configured by MLFLOW_* variables. Prints one JSON object: how many requests were answered with each status (0:
-no answer), and for each run that was created the metrics that the server acknowledged. Runs in the server's
+Configured by MLFLOW_* variables and GATEHOUSE_API_STAGE: there is no gateway before the server, so the script itself
+names the path that one would have decided on. Prints one JSON object: how many requests were answered with each status
+(0: no answer), and for each run that was created the metrics that the server acknowledged. Runs in the server's
 environment.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec
+from typing import Concatenate, ParamSpec, TypeAlias
 
 import requests
 from mlflow import MlflowClient  # type: ignore[import-not-found]
@@ -22,16 +24,21 @@ from mlflow.exceptions import MlflowException  # type: ignore[import-not-found]
 from requests.adapters import HTTPAdapter
 
 STATUSES: Counter[int] = Counter()
+TEAM_PATH = f"/{os.environ['GATEHOUSE_API_STAGE']}/{os.environ['MLFLOW_WORKSPACE']}"
 P = ParamSpec("P")
+Send: TypeAlias = Callable[Concatenate[HTTPAdapter, requests.PreparedRequest, P], requests.Response]
 METRICS = 3
 
 
-def counting(send: Callable[P, requests.Response]) -> Callable[P, requests.Response]:
-    """`send`, which counts its answers."""
+def counting(send: Send[P]) -> Send[P]:
+    """`send`, which names the path to the server and counts its answers."""
 
-    def counted(*arguments: P.args, **options: P.kwargs) -> requests.Response:
+    def counted(
+        adapter: HTTPAdapter, request: requests.PreparedRequest, /, *arguments: P.args, **options: P.kwargs
+    ) -> requests.Response:
+        request.headers["X-Gatehouse-Path"] = f"{TEAM_PATH}{request.path_url.partition('?')[0]}"
         try:
-            response = send(*arguments, **options)
+            response = send(adapter, request, *arguments, **options)
         except Exception:
             STATUSES[0] += 1
             raise

@@ -37,6 +37,7 @@ SERVER_PYTHON = ROOT / ".venv-server" / "bin" / "python"
 BUCKET = "lab-artifacts"
 REGION = "eu-west-1"
 TEAMS = ("alpha", "beta")
+STAGE = "api"
 T = TypeVar("T")
 AWS = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -301,11 +302,14 @@ class Launcher:
         team: str = "default",
         host: str = "",
         workspace_headers: Sequence[tuple[str, str]] | None = None,
+        path_headers: Sequence[tuple[str, str]] | None = None,
     ) -> tuple[int, Any]:
         """One request over verified TLS; status and decoded JSON, or text.
 
-        Like the gateway's requests it names one workspace, `team`, unless `workspace_headers` takes its place.
+        Like the gateway's requests it names one workspace, `team`, unless `workspace_headers` takes its place, and
+        the path that was decided on, unless `path_headers` does.
         """
+        decided = f"/{STAGE}/{team}{path.partition('?')[0]}"
         context = ssl.create_default_context(cafile=str(self.certificate))
         connection = http.client.HTTPSConnection("localhost", self.port, timeout=60, context=context)
         payload = b"" if body is None else json.dumps(body).encode()
@@ -315,6 +319,7 @@ class Launcher:
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(payload))),
             *([("X-MLFLOW-WORKSPACE", team)] if workspace_headers is None else workspace_headers),
+            *([("X-Gatehouse-Path", decided)] if path_headers is None else path_headers),
         ]
         for name, value in headers:
             connection.putheader(name, value)
@@ -377,8 +382,9 @@ def environment(database: Database, aws: str, folder: Path, port: int) -> dict[s
         "GATEHOUSE_DATABASE_CA_FILE": str(database.postgres.ca_file),
         "GATEHOUSE_ARTIFACT_ROOT": f"s3://{BUCKET}",
         "GATEHOUSE_ALLOWED_HOSTS": f"mlflow.example.com,localhost,localhost:{port},*.lab.example.com:443",
+        "GATEHOUSE_API_STAGE": STAGE,
         "GATEHOUSE_PORT": str(port),
-        "GATEHOUSE_TEAMS": ",".join(TEAMS),
+        "GATEHOUSE_TEAMS_FILE": str(folder / "teams.txt"),
         "GATEHOUSE_RUN_DIR": str(folder / "run"),
         "GATEHOUSE_WORKERS": "1",
     }
@@ -391,13 +397,14 @@ def starter(aws: str, workshop: Path) -> Iterator[Start]:
         missing("the server environment is not there; run `make .venv-server/.done`")
     started: list[Launcher] = []
 
-    def start(database: Database, **changes: str) -> Launcher:
+    def start(database: Database, *, teams: Sequence[str] = TEAMS, **changes: str) -> Launcher:
         folder = workshop / secrets.token_hex(3)
         (folder / "run").mkdir(parents=True)
         port = free_port()
         notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notifications.bind(str(folder / "notify"))
         notifications.setblocking(False)
+        (folder / "teams.txt").write_text("".join(f"{team}\n" for team in teams), encoding="utf-8")
         variables = environment(database, aws, folder, port) | changes
         with (folder / "log.txt").open("wb") as output:
             process = subprocess.Popen(
@@ -446,6 +453,7 @@ class Client:
             "MLFLOW_TRACKING_URI": f"https://localhost:{port or launcher.port}",
             "MLFLOW_TRACKING_SERVER_CERT_PATH": str(certificate or launcher.certificate),
             "MLFLOW_WORKSPACE": TEAMS[0],
+            "GATEHOUSE_API_STAGE": STAGE,
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries),
             "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
             "MLFLOW_HTTP_POOL_MAXSIZE": str(threads),

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from .laboratory import (
     BUCKET,
+    STAGE,
     TEAMS,
     Client,
     Database,
@@ -35,6 +37,7 @@ WORKSPACES = "/api/3.0/mlflow/workspaces"
 EXPERIMENTS = "/api/2.0/mlflow/experiments"
 RUNS = "/api/2.0/mlflow/runs"
 MODEL_VERSIONS = "/api/2.0/mlflow/model-versions"
+MCP_SERVERS = "/api/3.0/mlflow/mcp-servers"
 ACTIVITY = "pg_stat_activity WHERE datname = current_database() AND application_name = 'mlflow'"
 
 
@@ -51,6 +54,13 @@ def test_four_launchers_boot_at_once_on_an_empty_database(empty_database: Databa
     upgrades = [event for launcher in launchers for event in launcher.events("schema_upgrade")]
     assert len(upgrades) == 1
     assert empty_database.sql("SELECT version_num FROM alembic_version") == [[upgrades[0]["after"]]]
+
+
+def test_a_boot_creates_the_missing_workspaces_alone(database: Database, start: Start) -> None:
+    for missing in (["delta"], []):
+        launcher = start(database, teams=[*TEAMS, "delta"]).ready()
+        assert [event["team"] for event in launcher.events("workspace_ready")] == missing
+        assert launcher.log().count(f" {WORKSPACES} ") == 1 + len(missing)
 
 
 def test_a_database_of_a_newer_mlflow_is_refused(database: Database, start: Start) -> None:
@@ -219,7 +229,79 @@ def test_a_request_names_exactly_one_workspace(server: Launcher, headers: list[t
     for path in (f"{EXPERIMENTS}/search", "/v1/traces", "/graphql"):
         status, answer = server.call("POST", path, {"max_results": 1}, workspace_headers=headers)
         assert (status, answer["error_code"]) == (400, "BAD_REQUEST")
+        assert "X-MLFLOW-WORKSPACE" in answer["message"]
     assert server.call("GET", "/health", workspace_headers=headers) == (200, "OK")
+
+
+DECIDED = ("X-Gatehouse-Path", f"/{STAGE}/alpha{RUNS}/search")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [DECIDED, DECIDED],
+        [DECIDED, ("x_gatehouse_path", DECIDED[1])],
+        [("X-Gatehouse-Path", f"/{STAGE}/beta{RUNS}/search")],
+        [("X-Gatehouse-Path", f"/{STAGE}/alpha{RUNS}/get")],
+    ],
+)
+def test_a_request_is_served_at_the_path_that_was_decided_on(
+    server: Launcher, headers: list[tuple[str, str]]
+) -> None:
+    def search(path_headers: list[tuple[str, str]]) -> tuple[int, Any]:
+        return server.call(
+            "POST", f"{RUNS}/search", {"max_results": 1}, team="alpha", path_headers=path_headers
+        )
+
+    assert search([DECIDED])[0] == 200
+    status, answer = search(headers)
+    assert (status, answer["error_code"]) == (400, "BAD_REQUEST")
+    assert server.call("GET", "/health", path_headers=headers) == (200, "OK")
+
+
+@pytest.mark.parametrize("mark", ["?", "#", "%3F"])
+def test_what_was_decided_on_as_a_restore_deletes_nothing(
+    server: Launcher, run_of_alpha: str, mark: str
+) -> None:
+    """The gateway may decode the mark behind `runs/delete`, and MLflow would then see no `/restore`."""
+    decided = [("X-Gatehouse-Path", f"/{STAGE}/alpha{RUNS}/delete%3F/restore")]
+    path = f"{RUNS}/delete{mark}/restore"
+    status, answer = server.call("POST", path, {"run_id": run_of_alpha}, team="alpha", path_headers=decided)
+    assert (status, answer["error_code"]) == (400, "BAD_REQUEST")
+    _, answer = server.call("GET", f"{RUNS}/get?run_id={run_of_alpha}", team="alpha")
+    assert answer["run"]["info"]["lifecycle_stage"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", f"{EXPERIMENTS}/se%61rch"),
+        ("POST", "/api/2.0/mlflow%2Fexperiments/search"),
+        ("POST", "/api/2.0/mlflow/./experiments/search"),
+        ("POST", f"/{EXPERIMENTS}/search"),
+        ("POST", "/v1/tr%61ces"),
+        ("POST", "/v1/traces%0A"),
+        ("GET", "/api/2.0/mlflow%2Dartifacts/artifacts"),
+        ("GET", "/api/3.0/mlflow/mcp%2Dservers"),
+        ("GET", f"{MCP_SERVERS}/mlflow/server-info/"),
+        ("GET", "/%68ealth"),
+        ("POST", f"{EXPERIMENTS}/search%3F"),
+    ],
+)
+def test_a_route_is_reached_by_one_path_alone(server: Launcher, method: str, path: str) -> None:
+    """Routes of Flask and of FastAPI."""
+    status, answer = server.call(method, path, {"max_results": 1}, team="alpha")
+    assert (status, answer["error_code"]) == (400, "BAD_REQUEST"), answer
+
+
+def test_the_slash_in_the_name_of_an_mcp_server_may_be_encoded(server: Launcher) -> None:
+    """MLflow's own client sends it so."""
+    assert server.call("POST", MCP_SERVERS, {"name": "com.example/search"}, team="alpha")[0] == 200
+    for path in ("com.example%2Fsearch", "com.example/search"):
+        status, answer = server.call("GET", f"{MCP_SERVERS}/{path}", team="alpha")
+        assert (status, answer["name"]) == (200, "com.example/search")
+    assert server.call("GET", f"{MCP_SERVERS}/com.example%2Fsearch", team="beta")[0] == 404
 
 
 def test_an_unknown_workspace_is_an_error(server: Launcher) -> None:

@@ -11,14 +11,16 @@ import json
 import re
 import shlex
 import socket
+import string
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 from cryptography import x509
@@ -47,6 +49,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
     """A complete environment, defaults left out."""
     authority = tmp_path / "ca.pem"
     authority.write_text("-")
+    teams = tmp_path / "teams.txt"
+    teams.write_text("alpha\nbeta\nalpha\n")
     return {
         "GATEHOUSE_REGION": "eu-west-1",
         "GATEHOUSE_DATABASE_HOST": "db.example.com",
@@ -55,7 +59,8 @@ def variables(tmp_path: Path) -> dict[str, str]:
         "GATEHOUSE_DATABASE_CA_FILE": str(authority),
         "GATEHOUSE_ARTIFACT_ROOT": "s3://artifacts",
         "GATEHOUSE_ALLOWED_HOSTS": "mlflow.example.com, mlflow.example.com:443",
-        "GATEHOUSE_TEAMS": "alpha,beta,alpha",
+        "GATEHOUSE_API_STAGE": "api",
+        "GATEHOUSE_TEAMS_FILE": str(teams),
         "GATEHOUSE_RUN_DIR": str(tmp_path),
     }
 
@@ -87,7 +92,8 @@ REQUIRED = [
     "GATEHOUSE_DATABASE_CA_FILE",
     "GATEHOUSE_ARTIFACT_ROOT",
     "GATEHOUSE_ALLOWED_HOSTS",
-    "GATEHOUSE_TEAMS",
+    "GATEHOUSE_API_STAGE",
+    "GATEHOUSE_TEAMS_FILE",
 ]
 
 
@@ -113,13 +119,11 @@ def test_a_missing_variable_is_named(variables: dict[str, str], name: str) -> No
         ("GATEHOUSE_ALLOWED_HOSTS", "*"),
         ("GATEHOUSE_ALLOWED_HOSTS", "a.example.com,,b.example.com"),
         ("GATEHOUSE_ALLOWED_HOSTS", "https://a.example.com"),
+        ("GATEHOUSE_API_STAGE", ""),
+        ("GATEHOUSE_API_STAGE", "/api"),
         ("GATEHOUSE_PORT", "0"),
-        ("GATEHOUSE_TEAMS", ""),
-        ("GATEHOUSE_TEAMS", "Alpha"),
-        ("GATEHOUSE_TEAMS", "alpha/beta"),
-        ("GATEHOUSE_TEAMS", "alpha-"),
-        ("GATEHOUSE_TEAMS", "default"),
-        ("GATEHOUSE_TEAMS", "ajax-api"),
+        ("GATEHOUSE_TEAMS_FILE", ""),
+        ("GATEHOUSE_TEAMS_FILE", "/nowhere/teams.txt"),
         ("GATEHOUSE_RUN_DIR", "/nowhere"),
         ("GATEHOUSE_SECRET_REFRESH_SECONDS", "nan"),
         ("GATEHOUSE_WORKERS", "-1"),
@@ -128,6 +132,39 @@ def test_a_missing_variable_is_named(variables: dict[str, str], name: str) -> No
 def test_a_bad_variable_is_named_with_its_value(variables: dict[str, str], name: str, value: str) -> None:
     with pytest.raises(launcher.ConfigurationError, match=re.escape(f"{name} is {value!r}: ")):
         launcher.read_config(variables | {name: value})
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a", "Alpha", "alpha/beta", "alpha-", "alpha,beta", " alpha", "default", "ajax-api"]
+)
+def test_a_bad_team_is_named_with_its_line(variables: dict[str, str], name: str) -> None:
+    path = Path(variables["GATEHOUSE_TEAMS_FILE"])
+    path.write_text(f"beta\n{name}\ngamma\n")
+    expected = (
+        f"GATEHOUSE_TEAMS_FILE is {str(path)!r}: line 2 of that file, {name!r}, is not allowed; write a team"
+    )
+    with pytest.raises(launcher.ConfigurationError, match=re.escape(expected)):
+        launcher.read_config(variables)
+
+
+@pytest.mark.parametrize("teams", [1, 2000])
+def test_up_to_two_thousand_teams_are_read(variables: dict[str, str], teams: int) -> None:
+    names = [f"team-{number}" for number in range(teams)]
+    Path(variables["GATEHOUSE_TEAMS_FILE"]).write_text("\n".join(names))
+    assert launcher.read_config(variables).teams == tuple(names)
+
+
+@pytest.mark.parametrize("teams", [0, 2001])
+def test_no_team_or_too_many_are_refused(variables: dict[str, str], teams: int) -> None:
+    Path(variables["GATEHOUSE_TEAMS_FILE"]).write_text("".join(f"team-{n}\n" for n in range(teams)))
+    with pytest.raises(launcher.ConfigurationError, match=f"that file has {teams} lines; write 1 to 2000"):
+        launcher.read_config(variables)
+
+
+def test_teams_in_another_encoding_are_bad_configuration(variables: dict[str, str]) -> None:
+    Path(variables["GATEHOUSE_TEAMS_FILE"]).write_bytes("alpha".encode("utf-16"))
+    with pytest.raises(launcher.ConfigurationError, match="it cannot be read"):
+        launcher.read_config(variables)
 
 
 def test_bad_configuration_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -496,7 +533,7 @@ def test_the_server_inherits_little(config: Any) -> None:
     ambient = {
         "PATH": "/bin",
         "AWS_ENDPOINT_URL": "http://aws",
-        "GATEHOUSE_TEAMS": "alpha",
+        "GATEHOUSE_TEAMS_FILE": "/opt/gatehouse/teams.txt",
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*",
         "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",
         "PGPASSWORD": "secret",
@@ -505,7 +542,8 @@ def test_the_server_inherits_little(config: Any) -> None:
     }
     given = launcher.server_environment(config, ambient)
     assert given["AWS_ENDPOINT_URL"] == "http://aws"
-    assert not {"GATEHOUSE_TEAMS", "PGPASSWORD", "HTTPS_PROXY", "LD_PRELOAD"} & set(given)
+    assert given["GATEHOUSE_API_STAGE"] == "api"
+    assert not {"GATEHOUSE_TEAMS_FILE", "PGPASSWORD", "HTTPS_PROXY", "LD_PRELOAD"} & set(given)
     assert not {name for name in ambient if name.startswith("MLFLOW_")} & set(given)
     assert given["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert given["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
@@ -565,6 +603,39 @@ def test_only_missing_workspaces_are_created() -> None:
     assert server.requests == [("GET", None), ("POST", {"name": "beta"})]
 
 
+def test_a_thousand_workspaces_that_are_there_take_one_request() -> None:
+    teams = [f"team-{number}" for number in range(1000)]
+    server = Server((200, {"workspaces": [{"name": team} for team in ["default", *teams]]}))
+    launcher.create_workspaces(teams, server, NoPause())
+    assert server.requests == [("GET", None)]
+
+
+def test_a_stop_does_not_wait_for_every_workspace() -> None:
+    stop = launcher.Stop()
+    stop.set("SIGTERM")
+    server = Server(LISTED)
+    with pytest.raises(launcher.StoppedError):
+        launcher.create_workspaces(["beta", "gamma"], server, stop)
+    assert server.requests == [("GET", None)]
+
+
+def test_every_workspace_has_the_whole_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long those before it took."""
+    clock = iter(range(0, 10_000, launcher.WORKSPACE_BUDGET_SECONDS // 2))
+    monkeypatch.setattr(launcher.time, "monotonic", lambda: next(clock))
+    trouble: list[tuple[int, Any]] = [(503, {}), (200, {})]
+    launcher.create_workspaces(["alpha", "beta"], Server((200, {}), *trouble, *trouble), NoPause())
+
+
+def test_trouble_that_lasts_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000, launcher.WORKSPACE_BUDGET_SECONDS // 2))
+    monkeypatch.setattr(launcher.time, "monotonic", lambda: next(clock))
+    server = Server(*[(503, "busy")] * 4)
+    with pytest.raises(launcher.FailedError, match="503 busy"):
+        launcher.create_workspaces(["beta"], server, NoPause())
+    assert len(server.requests) == 3
+
+
 def test_a_workspace_that_another_launcher_made_meanwhile_is_fine() -> None:
     launcher.create_workspaces(["beta"], Server(LISTED, EXISTS), NoPause())
 
@@ -594,11 +665,16 @@ def test_systemd_is_told(tmp_path: Path, prefix: str) -> None:
     launcher.notify("READY=1", {})
 
 
-# --- one workspace a request ------------------------------------------------------------------------------------------
+# --- one workspace a request, one way to write a path -----------------------------------------------------------------
 
 
-def ask(path: str, *headers: tuple[bytes, bytes], kind: str = "http") -> list[Any]:
-    """What the guarded application sends; "let through" stands for the application's own answer."""
+def ask(
+    raw_path: str, *headers: tuple[bytes, bytes], decided: Sequence[bytes] | None = None, kind: str = "http"
+) -> list[Any]:
+    """What the guarded application sends; "let through" stands for the application's own answer.
+
+    The gateway decided on the same path in the stage "api", unless `decided` has others.
+    """
     sent: list[Any] = []
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
@@ -607,12 +683,17 @@ def ask(path: str, *headers: tuple[bytes, bytes], kind: str = "http") -> list[An
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": kind, "path": path, "headers": list(headers)}
-    asyncio.run(additions.one_workspace(app)(scope, None, send))
+    raw = raw_path.encode("latin-1")
+    if decided is None:
+        decided = [b"/api/%s%s" % (headers[0][1] if headers else b"", raw)]
+    sent_with = [*headers, *((b"x-gatehouse-path", path) for path in decided)]
+    scope = {"type": kind, "path": unquote(raw_path), "raw_path": raw, "headers": sent_with}
+    asyncio.run(additions.guarded(app, "api")(scope, None, send))
     return sent
 
 
 NAMED = (b"x-mlflow-workspace", b"alpha")
+UNRESERVED = f"{string.ascii_letters}{string.digits}-._~"
 
 
 @pytest.mark.parametrize(
@@ -635,6 +716,7 @@ def test_a_request_of_one_workspace_is_let_through(
     [
         (),
         (NAMED, NAMED),
+        ((b"x-mlflow-workspace", b""),),
         (NAMED, (b"X-MLFLOW-WORKSPACE", b"beta")),
         ((b"x_mlflow_workspace", b"beta"), NAMED),
     ],
@@ -642,16 +724,240 @@ def test_a_request_of_one_workspace_is_let_through(
 def test_a_request_of_none_or_several_is_refused(headers: tuple[tuple[bytes, bytes], ...]) -> None:
     start, body = ask("/api/2.0/mlflow/runs/get", *headers)
     assert start["status"] == 400
-    assert json.loads(body["body"])["error_code"] == "BAD_REQUEST"
+    answer = json.loads(body["body"])
+    assert (answer["error_code"], "X-MLFLOW-WORKSPACE" in answer["message"]) == ("BAD_REQUEST", True)
 
 
 @pytest.mark.parametrize(
-    "path", ["/gateway/proxy/a/mlflow/server-info", "/api/3.0/mlflow/mcp-servers/mlflow/server-info"]
+    "path",
+    [
+        "/gateway/proxy/a/mlflow/server-info",
+        "/api/3.0/mlflow/mcp-servers/mlflow/server-info",
+        "/api/3.0/mlflow/mcp-servers/mlflow/server-info/",
+        "/api/3.0/mlflow/mcp-servers/mlflow%2Fserver-info",
+    ],
 )
 def test_a_path_that_mlflow_takes_for_server_info_is_refused(path: str) -> None:
     assert ask(path, NAMED)[0]["status"] == 400
     assert ask("/api/3.0/mlflow/server-info", NAMED) == ["let through"]
 
 
-def test_the_servers_own_lifespan_is_let_through() -> None:
-    assert ask("", kind="lifespan") == ["let through"]
+MODELS = "/api/2.0/mlflow/logged-models"
+MCP = "/api/3.0/mlflow/mcp-servers"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/build/static/js/main.1a2b.chunk.js",
+        "/api/2.0/mlflow/runs/get/",
+        "/api/2.0mlflow/experiments/search-datasets",
+        "/gateway/gemini/v1beta/models/a:generateContent",
+        f"{MODELS}/m-1/tags/mlflow.a_b~c-d",
+        f"{MODELS}/m-1/tags/a%20b%3Ac%26%2B%C3%A9",
+        f"{MODELS}/m-1/tags/100%25",
+        f"{MODELS}/m-1/tags/100%25%20of",
+        f"{MODELS}/m-1/tags/...",
+        f"{MODELS}/m-1/tags/.hidden",
+        f"{MODELS}/m-1/tags/a[0]!$&'()*+,;=@",
+        f"{MCP}/com.example%2Fsearch",
+        f"{MCP}/com.example%2fsearch/tags/a%2Fb",
+        "/ajax-api/3.0/mlflow/mcp-servers/com.example%2Fsearch/versions/1.0",
+    ],
+)
+def test_a_plain_path_is_let_through(path: str) -> None:
+    assert ask(path, NAMED) == ["let through"]
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        *((f"{MODELS}/%{ord(character):02X}", "that is encoded") for character in UNRESERVED),
+        *((f"{MODELS}/%{ord(character):02x}", "that is encoded") for character in UNRESERVED),
+        ("/api/2.0/mlflow%2Dartifacts/artifacts", "that is encoded"),
+        ("/%68ealth", "that is encoded"),
+        (f"{MCP}/com%2Eexample%2Fsearch", "that is encoded"),
+        (f"{MODELS}%2Fm-1", "an encoded slash"),
+        (f"{MODELS}/m-1/tags/a%2fb", "an encoded slash"),
+        ("/api%2F3.0/mlflow/mcp-servers/a", "an encoded slash"),
+        (f"/x{MCP}/a%2Fb", "an encoded slash"),
+        (f"{MCP}%2Fa", "an encoded slash"),
+        (f"{MODELS}/a%5Cb", "a backslash"),
+        (f"{MODELS}/a%5cb", "a backslash"),
+        (f"{MODELS}/a\\b", "a backslash"),
+        (f"{MCP}/a%5Cb", "a backslash"),
+        (f"{MODELS}/a%252Db", "encoded twice"),
+        (f"{MODELS}/a%25252Fb", "encoded twice"),
+        (f"{MCP}/a%252fb", "encoded twice"),
+        (f"{MODELS}/../runs", "a segment . or .."),
+        (f"{MODELS}/./m-1", "a segment . or .."),
+        (f"{MODELS}/..", "a segment . or .."),
+        (f"{MODELS}/.", "a segment . or .."),
+        (f"{MODELS}/%2e%2E/runs", "that is encoded"),
+        (f"{MODELS}/%2e./runs", "that is encoded"),
+        (f"{MCP}/..%2F..%2Fruns/get", "a segment . or .."),
+        (f"{MCP}/a%2F.", "a segment . or .."),
+        (f"/{MODELS}", "an empty segment"),
+        (f"{MODELS}//m-1", "an empty segment"),
+        (f"{MODELS}//", "an empty segment"),
+        (f"{MCP}/a%2F%2Fb", "an empty segment"),
+        (f"{MCP}/%2Fa", "an empty segment"),
+        (f"{MODELS}%0A", "a control character"),
+        (f"{MODELS}/%00", "a control character"),
+        (f"{MODELS}/%7f", "a control character"),
+        (f"{MODELS}/%C2%85", "a control character"),
+        (f"{MODELS}/a\tb", "a control character"),
+        (f"{MODELS}/100%", "a % that encodes nothing"),
+        (f"{MODELS}/%2", "a % that encodes nothing"),
+        (f"{MODELS}/%zz", "a % that encodes nothing"),
+        ("/api/2.0/mlflow/runs/delete%3F/restore", "a ? or #"),
+        ("/api/2.0/mlflow/runs/delete%3f/restore", "a ? or #"),
+        ("/api/2.0/mlflow/runs/delete%23/restore", "a ? or #"),
+        ("/api/2.0/mlflow/runs/delete#/restore", "a ? or #"),
+        (f"{MCP}/a%3Fb", "a ? or #"),
+        ("http://mlflow.example.com/api", "no slash at its start"),
+        ("*", "no slash at its start"),
+        ("", "no slash at its start"),
+    ],
+)
+def test_a_path_with_another_way_to_write_it_is_refused(path: str, what: str) -> None:
+    start, body = ask(path, NAMED)
+    assert start["status"] == 400
+    message = json.loads(body["body"])["message"]
+    assert message.startswith(f"the path {path!r} has ")
+    assert f" {what}: send letters" in message
+
+
+def test_every_other_octet_may_be_encoded() -> None:
+    """What is left encodes no character of a route's own text, nothing that ends a path and no control character."""
+    allowed = {octet for octet in range(256) if additions.odd_path(b"/%%%02X" % octet) is None}
+    controls = {*range(32), 127}
+    assert allowed == set(range(256)) - controls - {ord(character) for character in f"{UNRESERVED}/\\?#"}
+
+
+# --- the path that was decided on -------------------------------------------------------------------------------------
+
+
+DELETE = "/api/2.0/mlflow/runs/delete"
+
+
+@pytest.mark.parametrize(
+    ("decided", "path"),
+    [
+        (b"/api/alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"/api/alpha/", "/"),
+        (b"/api/alpha", "/"),
+        # Encoded on the way, or not: it is the same text.
+        (b"/api/alpha/t/a%20b%C3%A9", "/t/a%20b%c3%a9"),
+        (b"/api/alpha/t/a b\xc3\xa9", "/t/a%20b%C3%A9"),
+        (b"/api/alpha/t/100%25", "/t/100%25"),
+        (b"/api/alpha/t/100%", "/t/100%25"),
+        (b"/api/alpha/api/3.0/mlflow/mcp-servers/a%2Fb", f"{MCP}/a/b"),
+        (b"/api/alpha/api/3.0/mlflow/mcp-servers/a/b", f"{MCP}/a%2Fb"),
+    ],
+)
+def test_the_path_that_was_decided_on_is_served(decided: bytes, path: str) -> None:
+    for name in (b"x-gatehouse-path", b"X-Gatehouse-Path", b"x_gatehouse_path"):
+        assert ask(path, NAMED, (name, decided), decided=()) == ["let through"]
+
+
+@pytest.mark.parametrize(
+    ("decided", "path"),
+    [
+        # What is left of runs/delete?/restore once the query string is off.
+        (b"/api/alpha/api/2.0/mlflow/runs/delete%3F/restore", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/delete?/restore", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/delete%23/restore", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/delete%00/restore", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/restore/../delete", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/restore/%2e%2e/delete", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/./delete", DELETE),
+        (b"/api/alpha/api/2.0/mlflow//runs/delete", DELETE),
+        (b"/api/alpha//api/2.0/mlflow/runs/delete", DELETE),
+        (b"/api//alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"//api/alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/delete/", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/delete;restore", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/delet%2565", DELETE),
+        (b"/api/alpha/api/2.0/mlflow/runs/Delete", DELETE),
+        (b"/api/alpha/t/a+b", "/t/a%20b"),
+        (b"/api/alpha/t/%C3%A9", "/t/e%CC%81"),
+        # Another team's, another stage's, and none.
+        (b"/api/beta/api/2.0/mlflow/runs/delete", DELETE),
+        (b"/api/beta/../alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"/api/%20alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"/dev/alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"/alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"/api/2.0/mlflow/runs/delete", DELETE),
+        (b"https://x.example.com/api/alpha/api/2.0/mlflow/runs/delete", DELETE),
+        (b"", DELETE),
+        (b"/api/alpha", DELETE),
+        (b"/api/alpha//", "/"),
+        (b"/api/", "/"),
+        (b"/api/alphabet", "/"),
+        (b"/api/alpha", "/bet"),
+    ],
+)
+def test_any_other_path_is_refused(decided: bytes, path: str) -> None:
+    start, body = ask(path, NAMED, decided=[decided])
+    assert start["status"] == 400
+    answer = json.loads(body["body"])
+    assert answer["error_code"] == "BAD_REQUEST"
+    assert answer["message"].startswith("the gateway decided on the path ")
+    assert repr(f"/api/alpha{unquote_to_bytes(path).decode('latin-1')}") in answer["message"]
+
+
+SAME = f"/api/alpha{DELETE}".encode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ((b"x-gatehouse-path", SAME), (b"x-gatehouse-path", SAME)),
+        ((b"x-gatehouse-path", SAME), (b"X-GATEHOUSE-PATH", b"/api/beta/x")),
+        ((b"X_Gatehouse_Path", SAME), (b"x-gatehouse-path", SAME)),
+        ((b"gatehouse-path", SAME),),
+    ],
+)
+def test_a_request_names_exactly_one_path(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    start, body = ask(DELETE, NAMED, *headers, decided=())
+    assert start["status"] == 400
+    assert "exactly one X-Gatehouse-Path" in json.loads(body["body"])["message"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/version"])
+def test_the_load_balancer_names_no_path(path: str) -> None:
+    assert ask(path, decided=()) == ["let through"]
+    assert ask(f"{path}/", NAMED, decided=())[0]["status"] == 400
+
+
+def test_the_launcher_names_its_path(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the gateway would, and so it passes the guard."""
+    sent: list[tuple[str, dict[str, str]]] = []
+
+    class Connection:
+        def __init__(self, *_arguments: object, **_options: object) -> None:
+            pass
+
+        def request(self, _method: str, path: str, _body: object, headers: dict[str, str]) -> None:
+            sent.append((path, headers))
+
+        def getresponse(self) -> Any:
+            return SimpleNamespace(status=200, read=lambda: b"{}")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(launcher.ssl, "create_default_context", lambda **_options: None)
+    monkeypatch.setattr(launcher.http.client, "HTTPSConnection", Connection)
+    assert launcher.call(config, "GET", launcher.WORKSPACES) == (200, {})
+    ((path, headers),) = sent
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert ask(path, *encoded, decided=()) == ["let through"]
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+def test_what_is_no_request_is_let_through(kind: str) -> None:
+    assert ask("", kind=kind) == ["let through"]
