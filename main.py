@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
-from gatehouse.environment_file import load_environments
+from gatehouse.environment_file import ENVIRONMENTS, load_environments
 from gatehouse.errors import GatehouseError
 
 
@@ -18,11 +17,11 @@ def main() -> int:
     """Read every environment first, so that bad input is refused before anything is written."""
     names = [name for name in os.environ.get("GATEHOUSE_ENVIRONMENTS", "").split(",") if name]
     try:
-        environments = load_environments(Path("environments"), names or None)
+        environments = load_environments(ENVIRONMENTS, names or None)
         # Imported late: cdktf takes seconds to load, and a mistake in a YAML file should not wait for it.
         from modules.app import synthesize  # noqa: PLC0415
 
-        synthesize(environments)
+        synthesize(environments, folder=ENVIRONMENTS)
     except GatehouseError as error:
         print(error, file=sys.stderr)
         return error.exit_code

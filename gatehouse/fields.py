@@ -9,11 +9,22 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema
-from pydantic_core.core_schema import no_info_after_validator_function
+from pydantic_core.core_schema import (
+    no_info_after_validator_function,
+    no_info_wrap_validator_function,
+)
 
 from gatehouse.errors import CREDENTIAL
 
@@ -33,6 +44,8 @@ MLFLOW_VERSIONS = tuple(
 POSTGRESQL_MAJORS = ("15", "16", "17")
 #: Workspace names that MLflow keeps for itself, or that a client gets without asking for a team.
 RESERVED_TEAMS = frozenset({"default", "workspaces", "api", "ajax-api", "static-files"})
+#: Stands for every team, present and future.
+ALL: Literal["all"] = "all"
 #: Days that CloudWatch Logs accepts as a retention (PutRetentionPolicy), from a week on.
 LOG_RETENTION_DAYS = (
     7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -40,6 +53,12 @@ LOG_RETENTION_DAYS = (
 
 #: Prefix lengths: AWS takes no VPC wider than /16; below /22 endpoints, servers and NLB do not fit.
 WIDEST_VPC, NARROWEST_VPC, WIDEST_CLIENT = 16, 22, 8
+
+
+class Model(BaseModel):
+    """Base of every model: frozen, no unknown fields, no coercion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class RefusedError(ValueError):
@@ -197,6 +216,34 @@ class Pattern:
         return value
 
 
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise RefusedError(f"names {str(value)!r} twice", "name each once")
+    return values
+
+
+#: Annotation of a list that names nothing twice.
+DISTINCT = AfterValidator(_distinct)
+
+
+class OrAll:
+    """Annotation of a list of which the word "all" may stand in the place."""
+
+    def __get_pydantic_core_schema__(self, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Take "all" as it is, and anything else as the list: an error then speaks of the list alone."""
+        items = handler.generate_schema(Annotated[tuple[Team, ...], Field(strict=False, min_length=1)])
+        return no_info_wrap_validator_function(
+            lambda value, check: value if value == ALL else check(value), items
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Offer both."""
+        return {"anyOf": [{"const": ALL}, handler(schema)]}
+
+
 def _anchored(regex: str) -> str:
     """Return ``regex`` for JSON Schema, whose patterns match anywhere in a text."""
     return f"^({regex})$"
@@ -349,4 +396,124 @@ LogRetention = Annotated[
     int,
     AfterValidator(_log_retention),
     WithJsonSchema({"type": "integer", "enum": list(LOG_RETENTION_DAYS)}),
+]
+Teams = Annotated[tuple[Team, ...] | Literal["all"], OrAll()]
+
+#: Names of IAM: letters, digits and these signs. Neither "*" nor "?" is among them, so an ARN made of
+#: them is one principal. Source: IAM API Reference, CreateUser and CreateRole.
+_IAM_NAME = r"[A-Za-z0-9+=,.@_-]"
+PrincipalArn = Annotated[
+    str,
+    Pattern(
+        rf"arn:aws:iam::\d{{12}}:(role|user)/({_IAM_NAME}+/)*{_IAM_NAME}{{1,64}}",
+        "the ARN of one IAM role or user",
+        "write it like arn:aws:iam::111122223333:role/data/scientist, without wildcards; not an account, "
+        "not a session",
+    ),
+]
+SamlProviderArn = Annotated[
+    str,
+    Pattern(
+        r"arn:aws:iam::\d{12}:saml-provider/[A-Za-z0-9._-]{1,128}",
+        "the ARN of a SAML provider",
+        "write it like arn:aws:iam::111122223333:saml-provider/corp",
+    ),
+]
+UserName = Annotated[
+    str,
+    Pattern(rf"{_IAM_NAME}{{1,64}}", "the name of an IAM user", "use up to 64 letters, digits and +=,.@_-"),
+]
+ExternalId = Annotated[
+    str,
+    Pattern(
+        r"[A-Za-z0-9+=,.@:/_-]{2,1224}",
+        "an external id",
+        "use 2 to 1,224 letters, digits and +=,.@:/_-, as the other account's owner was told",
+    ),
+]
+#: An issuer is part of the names of condition keys, which no policy variable and no wildcard may enter.
+OidcIssuer = Annotated[
+    str,
+    Pattern(
+        rf"(?=.{{1,255}}$)({_LABEL}\.)+(?=[a-z]){_LABEL}(/[A-Za-z0-9._~-]+)*",
+        "the issuer of an OIDC provider",
+        "write its URL without https:// and without a slash at the end, like idp.example.com/realms/corp",
+    ),
+]
+#: Compared letter by letter (StringEquals); what looks like a pattern would never match and mislead a reader.
+Claim = Annotated[
+    str,
+    Pattern(
+        r"(?=.{1,255}$)(?!.*\$\{)[!-)+->@-~]([ -)+->@-~]*[!-)+->@-~])?",
+        "the exact value of a claim",
+        "write the whole value as the token has it, up to 255 characters, without '*', '?' and '${'",
+    ),
+]
+PermissionSet = Annotated[
+    str,
+    Pattern(
+        r"[A-Za-z0-9+=,.@-][A-Za-z0-9+=,.@_-]{0,31}",
+        "the name of a permission set",
+        "copy it from IAM Identity Center: up to 32 letters, digits and +=,.@_-",
+    ),
+]
+#: Ids after '@' are part of the subject of repositories made or renamed since mid-2026, and of those that
+#: opted in. Source: GitHub changelog 2026-04-23, "Immutable subject claims for GitHub Actions OIDC tokens".
+GithubRepository = Annotated[
+    str,
+    Pattern(
+        r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(@\d+)?/[A-Za-z0-9._-]{1,100}(@\d+)?",
+        "a GitHub repository",
+        "write it like acme/fraud, or acme@123456/fraud@456789 where tokens carry ids, without wildcards",
+    ),
+]
+GitBranch = Annotated[
+    str,
+    Pattern(
+        r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}",
+        "a branch",
+        "write its whole name, like main or release/1.2, without refs/heads/ and without wildcards",
+    ),
+]
+GithubEnvironment = Annotated[
+    str,
+    Pattern(
+        r"[A-Za-z0-9_.-]([A-Za-z0-9 _.-]{0,253}[A-Za-z0-9_.-])?",
+        "a GitHub environment",
+        "write its whole name, like production, without wildcards",
+    ),
+]
+EksIssuer = Annotated[
+    str,
+    Pattern(
+        r"oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/[0-9A-F]{32}",
+        "the OIDC issuer of an EKS cluster",
+        "copy it from the cluster, without https://: oidc.eks.REGION.amazonaws.com/id/ and 32 hex digits",
+    ),
+]
+ServiceAccount = Annotated[
+    str,
+    Pattern(
+        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
+        "a Kubernetes service account",
+        "write it as namespace/name, without wildcards",
+    ),
+]
+#: Descriptions of IAM roles take Latin-1 without controls (CreateRole); `${` and `%{` Terraform would read.
+RoleText = Annotated[
+    str,
+    Pattern(
+        r"(?!.*[$%]\{)[ -~\u00a1-\u00ff]{10,160}",
+        "a sentence for the role's description",
+        "write 10 to 160 characters of Latin-1 on one line, without ${ and %{",
+    ),
+    AfterValidator(_no_credential),
+]
+TemplatePath = Annotated[
+    str,
+    Pattern(
+        r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*\.json\.j2",
+        "the path of a persona's template",
+        "write it from the environment file's folder on, inside it, like personas/feature-engineer.json.j2",
+    ),
 ]

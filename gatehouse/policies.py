@@ -14,11 +14,25 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
+from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import cache
+from functools import cache, partial
+from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    UndefinedError,
+)
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Macro
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from gatehouse.errors import GatehouseError
@@ -29,6 +43,10 @@ TEMPLATES = ROOT / "templates"
 REFERENCE = re.compile(r"\$\{TfToken\[[A-Za-z0-9_.]+\]\}")
 #: Characters counted for a reference: the ARNs of these stacks stay below it.
 REFERENCE_LENGTH = 110
+#: Of a reference to an account's id.
+ACCOUNT_LENGTH = 12
+_NO_LENGTHS: Mapping[str, int] = MappingProxyType({})
+_SID = re.compile(r"[A-Za-z0-9]+")
 _TEMPLATE_START = re.compile(r"([$%])\{")
 
 
@@ -51,38 +69,65 @@ class Kind(Enum):
 
     MANAGED = ("managed policy", 6_144)
     INLINE = ("inline policies of a role", 10_240)
-    TRUST = ("trust policy", 2_048)
+    GROUP = ("inline policies of a group", 5_120)
+    TRUST = (
+        "trust policy",
+        2_048,
+        "split the binding: fewer kinds of principal, or shorter lists",
+    )
     BUCKET = ("bucket policy", 20_480)
     KEY = ("key policy", 32_768)
     ENDPOINT = ("endpoint policy", 20_480)
     API = ("API resource policy", 8_192)
     TOPIC = ("topic policy", 30_720)
 
-    def __init__(self, title: str, quota: int) -> None:
-        """Give each member its title and quota."""
-        self.title, self.quota = title, quota
+    def __init__(self, title: str, quota: int, fix: str = "shorten the template, or what fills it") -> None:
+        """Give each member its title, its quota, and the way out where the quota is exceeded."""
+        self.title, self.quota, self.fix = title, quota, fix
 
 
-def render_policy(template: str, kind: Kind, **values: object) -> str:
+def render_policy(
+    template: str,
+    kind: Kind,
+    *,
+    lengths: Mapping[str, int] = _NO_LENGTHS,
+    **values: object,
+) -> str:
     """Return the document of ``templates/policies/<template>.json.j2``, compact and escaped for Terraform.
 
-    ``values`` fill the placeholders: strings stand inside JSON quotes, lists go through ``tojson``.
+    ``values`` fill the placeholders: strings stand inside JSON quotes, lists go through ``tojson``. ``lengths`` has
+    the characters that known references will have.
 
     Raises:
-        PolicyError: not JSON, a repeated key, no Version or Statement, a Sid missing or repeated, or
-            above the quota of ``kind``.
-        jinja2.UndefinedError: a placeholder without a value.
+        PolicyError: a placeholder without a value, not JSON, a repeated key, no Version or Statement, a Sid missing
+            or repeated, or above the quota of ``kind``.
 
     """
-    document = parse_policy(_fill(f"policies/{template}.json.j2", values), template)
+    document = parse_policy(fill(f"policies/{template}.json.j2", values), template)
+    return escape(within_quota(document, kind, template, lengths=lengths))
+
+
+def within_quota(
+    document: Mapping[str, Any],
+    kind: Kind,
+    name: str,
+    *,
+    lengths: Mapping[str, int] = _NO_LENGTHS,
+    fix: str = "",
+) -> str:
+    """Return a document as compact text, not yet escaped.
+
+    Raises:
+        PolicyError: above the quota of ``kind``; the message names document, size, quota and the ``fix``.
+
+    """
     text = json.dumps(document, separators=(",", ":"))
-    size = measure(text)
+    size = measure(text, lengths=lengths)
     if size > kind.quota:
         raise PolicyError(
-            f"{template}: {size} characters exceed the quota of {kind.title}, {kind.quota}. "
-            "Fix: shorten the template, or what fills it"
+            f"{name}: {size} characters exceed the quota of {kind.title}, {kind.quota}. Fix: {fix or kind.fix}"
         )
-    return escape(text)
+    return text
 
 
 def render_file(template: str, *, quota: int, **values: object) -> str:
@@ -119,21 +164,28 @@ def parse_policy(text: str, name: str) -> dict[str, Any]:
     statements = document.get("Statement")
     if not isinstance(statements, list) or not statements:
         raise PolicyError(f'{name}: "Statement" is not a list with at least one statement')
+    for statement in statements:
+        if not isinstance(statement, dict):
+            raise PolicyError(
+                f"{name}: {statement!r} is no statement. Fix: write an object with Sid and Effect"
+            )
     sids = [statement.get("Sid") for statement in statements]
     for sid in sids:
-        if not sid or sids.count(sid) > 1:
+        if not isinstance(sid, str) or not _SID.fullmatch(sid) or sids.count(sid) > 1:
             raise PolicyError(
-                f"{name}: Sid {sid!r} is missing or repeated. Fix: give each statement its own Sid"
+                f"{name}: Sid {sid!r} is missing, repeated or no word. "
+                "Fix: give each statement its own Sid of letters and digits"
             )
     return document
 
 
-def measure(text: str, *, spaces: bool = False) -> int:
+def measure(text: str, *, spaces: bool = False, lengths: Mapping[str, int] = _NO_LENGTHS) -> int:
     """Return the size of a document: in bytes with ``spaces``, else in characters without them, as IAM counts.
 
-    A reference counts as :data:`REFERENCE_LENGTH`, because its value is known only when Terraform applies.
+    A reference counts as ``lengths`` says, or else :data:`REFERENCE_LENGTH`: its value is known only when Terraform
+    applies.
     """
-    plain = REFERENCE.sub("x" * REFERENCE_LENGTH, text)
+    plain = REFERENCE.sub(lambda found: "x" * lengths.get(found.group(), REFERENCE_LENGTH), text)
     return len(plain.encode()) if spaces else sum(not character.isspace() for character in plain)
 
 
@@ -147,22 +199,70 @@ def escape(text: str) -> str:
     return "".join([*pieces, _TEMPLATE_START.sub(r"\1\1{", text[position:])])
 
 
-def _fill(template: str, values: dict[str, object]) -> str:
-    return _environment(json_strings=True).get_template(template).render(values)
+def fill(template: str, values: Mapping[str, object], *, text: str | None = None) -> str:
+    """Return the text of ``templates/<template>``, or of ``text`` under that name, its placeholders filled.
+
+    Raises:
+        PolicyError: no such template, a mistake in its syntax, a placeholder without a value (with its line), or
+            something that a template may not do.
+
+    """
+    environment = _environment(json_strings=True)
+    try:
+        if text is None:
+            return environment.get_template(template).render(values)
+        code = environment.compile(text, name=template, filename=template)
+        return Template.from_code(environment, code, environment.make_globals(None)).render(values)
+    except TemplateSyntaxError as error:
+        raise PolicyError(
+            f"{error.name or template}:{error.lineno}: {error.message}. Fix: correct the Jinja syntax"
+        ) from error
+    except TemplateNotFound as error:
+        raise PolicyError(f"{template}: there is no template {error.name}. Fix: correct the name") from error
+    except SecurityError as error:
+        raise PolicyError(
+            f"{template}: {error}. Fix: use the given values and macros, and nothing of Python"
+        ) from error
+    except UndefinedError as error:
+        raise PolicyError(
+            f"{template}:{_line(error, template)}: {error.message}. Fix: use a value that the template is given: "
+            f"{', '.join(sorted(values))}"
+        ) from error
+
+
+def macros(template: str, values: Mapping[str, object]) -> dict[str, Callable[..., str]]:
+    """Return the macros of ``templates/<template>``, whose own placeholders ``values`` fill."""
+    module = _environment(json_strings=True).get_template(template).make_module(dict(values))
+    return {name: partial(_marked, macro) for name, macro in vars(module).items() if isinstance(macro, Macro)}
+
+
+def _marked(macro: Macro, *arguments: object, **named: object) -> Markup:
+    # What a macro wrote is JSON already; a plain text would be escaped once more where it is used.
+    return Markup(macro(*arguments, **named))  # noqa: S704 - no HTML here
+
+
+def _line(error: UndefinedError, template: str) -> int:
+    """Return the line of the template in which an error was raised; Jinja puts it into the traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame.lineno for frame in frames if frame.filename.endswith(template)]
+    return own[-1] or 1 if own else 1
 
 
 @cache
 def _environment(*, json_strings: bool) -> Environment:
-    # No HTML here: autoescaping would turn quotes into entities. Strings are escaped for JSON instead.
-    return Environment(
+    # A persona's template may be a user's own, and is read as data in a review: it must not run code.
+    environment = ImmutableSandboxedEnvironment(
+        # No HTML here: autoescaping would turn quotes into entities. Strings are escaped for JSON instead.
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701
+        autoescape=False,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_json_string if json_strings else None,
     )
+    environment.globals.clear()
+    return environment
 
 
 def _json_string(value: object) -> object:

@@ -7,7 +7,7 @@ import math
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -127,7 +127,7 @@ def _refused(refused: RefusedError, error: Error, file: str) -> Problem:
     source, path = error.source, error.place.path
     value: object = error.received
     if refused.field:
-        path = (*path, *refused.field.split("."))
+        path = (*path, *(int(part) if part.isdecimal() else part for part in refused.field.split(".")))
         value = source.value_at(path) if refused.value is None else refused.value
         found = source.value_at(path)
         if isinstance(found, list) and value in found:
@@ -309,8 +309,12 @@ def _locate(loc: Sequence[Part], model: type[BaseModel]) -> Place:
     field: FieldInfo | None = None
     around: tuple[type[BaseModel], ...] = ()
     here: tuple[type[BaseModel], ...] = (model,)
+    of_items = False
     for part in loc:
         if part == "[key]":
+            continue
+        if of_items:  # an index or a key of our user's: the models are those of each item
+            path, around, of_items = (*path, part), (), False
             continue
         tagged = tuple(member for member in here if part in _literals(member))
         if len(here) > 1 and tagged:  # the tag of a union: it names a model, not a field
@@ -319,12 +323,17 @@ def _locate(loc: Sequence[Part], model: type[BaseModel]) -> Place:
         around, field = here, next((m.model_fields[str(part)] for m in here if part in m.model_fields), None)
         path = (*path, part)
         here = _models(field.annotation) if field is not None else ()
+        of_items = field is not None and _is_collection(field.annotation)
     return Place(path, field, around, here)
 
 
 def _literals(model: type[BaseModel]) -> set[object]:
     first = next(iter(model.model_fields.values()))
     return set(get_args(first.annotation))
+
+
+def _is_collection(annotation: object) -> bool:
+    return get_origin(annotation) in (tuple, dict)
 
 
 def _models(annotation: object) -> tuple[type[BaseModel], ...]:

@@ -16,9 +16,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from gatehouse.access_rules import check_access
+from gatehouse.access_settings import Access
 from gatehouse.fields import (
+    DISTINCT,
     PRIVATE_NETWORKS,
     AccountId,
     BucketName,
@@ -33,6 +36,7 @@ from gatehouse.fields import (
     KeyArn,
     LogRetention,
     MlflowVersion,
+    Model,
     Name,
     ObjectKey,
     Organization,
@@ -60,12 +64,6 @@ MAX_ZONES = 4
 MAX_PREFIX = 23
 #: Items of a list of clients, each a rule of one security group; AWS's quota is 60 rules in each direction.
 MAX_CLIENTS, MAX_RULES = 50, 60
-
-
-class Model(BaseModel):
-    """Base of every model: frozen, no unknown fields, no coercion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Egress(StrEnum):
@@ -312,6 +310,8 @@ class Artifacts(Model):
     """Days to keep an artifact after it was overwritten or deleted."""
     access_log_days: Annotated[int, Field(ge=1, le=3650)]
     """Days to keep the bucket's access logs."""
+    vpc_endpoint_ids: Annotated[tuple[VpcEndpointId, ...], Field(strict=False), DISTINCT] = ()
+    """S3 endpoints through which alone artifacts are read and written; empty: from anywhere IAM allows."""
 
 
 class Visibility(StrEnum):
@@ -505,7 +505,7 @@ class Settings(Model):
     """Roles that run Terraform; keys then admit no other deployer. Empty: whoever IAM allows in the account."""
     tags: Annotated[
         dict[TagKey, TagValue], Field(max_length=40, json_schema_extra={"additionalProperties": False})
-    ] = {}
+    ] = Field(default={})
     """Tags put on every resource."""
     network: Network
     """Where the stack lives."""
@@ -519,8 +519,10 @@ class Settings(Model):
     """The API Gateway in front of MLflow."""
     logs: Logs = Logs()
     """Log groups."""
-    teams: Annotated[tuple[Team, ...], Field(strict=False, min_length=1, max_length=200)]
+    teams: Annotated[tuple[Team, ...], Field(strict=False, min_length=1, max_length=2000)]
     """Teams; each gets an MLflow workspace and a prefix in the artifact bucket."""
+    access: Access = Access()
+    """Who may be which persona in which team; without bindings nobody."""
     state: State
     """Where Terraform keeps its state."""
 
@@ -553,11 +555,18 @@ class Settings(Model):
                 field="api.certificate_arn",
                 value=certificate,
             )
+        check_access(self)
         return self
 
     def _check_tag_keys(self) -> None:
         seen: dict[str, str] = {}
         for key in self.tags:
+            if key.casefold() == "team":
+                raise RefusedError(
+                    "decides whose data a role reaches, and would be put on every role",
+                    "choose another tag key, such as owner",
+                    field=f"tags.{key}",
+                )
             first = seen.setdefault(key.casefold(), key)
             if first != key:
                 raise RefusedError(

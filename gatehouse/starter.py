@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel
@@ -25,6 +25,8 @@ TEMPLATE = "environment.yaml.j2"
 #: Texts that YAML 1.2 reads as text without quotes, inside flow lists as well.
 _PLAIN = re.compile(r"[a-z][A-Za-z0-9._/-]*|\d+(\.\d+){3}/\d+")
 _SPOKEN_FOR = frozenset({"true", "false", "null"})
+#: What begins an entry of a list of models, and of a mapping of them.
+_ITEM_MARKS: Mapping[object, str] = {tuple: "-", dict: "my-own:"}
 Tree = Mapping[str, object]
 
 
@@ -32,7 +34,8 @@ Tree = Mapping[str, object]
 class Entry:
     """One field of the file: its explanation, and its value unless it has fields of its own.
 
-    ``given`` is false for a field that stands there commented out, with its default.
+    ``given`` is false for a field that stands there commented out, with its default. An ``item`` is no field:
+    it is the mark that begins one entry of a list or mapping, whose fields are the children.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Entry:
     given: bool
     children: tuple[Entry, ...] = ()
     alternative: str = ""
+    item: str = ""
 
 
 def starter_text(name: str, *, project: str, region: str, private: bool, cidr: str) -> str:
@@ -120,6 +124,7 @@ def _values(name: str, *, project: str, region: str, private: bool, cidr: str) -
             "client_cidrs": ["192.168.0.0/16"] if private else ["198.51.100.0/24"],
         },
         "teams": ["research"],
+        "access": {"mode": "roles"},
         "state": {"backend": "local"},
     }
 
@@ -134,12 +139,16 @@ def _entry(name: str, field: FieldInfo, values: Tree | None) -> Entry:
     value = values[name] if values is not None and given else _default(field)
     below = value if isinstance(value, Mapping) and given else None
     models = _models(field.annotation)
+    children = _children(models, below)
+    mark = _ITEM_MARKS.get(get_origin(field.annotation))
+    if models and mark:
+        children = (Entry("", "", "", given=False, children=children, item=mark),)
     return Entry(
         name=name,
         description=(field.description or "").replace("\n", " "),
         value="" if models else _yaml(value),
         given=given,
-        children=_children(models, below),
+        children=children,
     )
 
 

@@ -29,6 +29,7 @@ _PART_OF: Mapping[str, str] = {
     "firewall": "network",
     "load-balancer": "api",
     "log-key": "observability",
+    "operations": "server",
 }
 
 

@@ -33,7 +33,7 @@ from constructs import Construct
 
 from gatehouse.policies import REFERENCE, Kind
 from gatehouse.settings import Visibility
-from modules.deployment import Deployment
+from modules.deployment import STAGE, Deployment
 from modules.key import Key
 from modules.load_balancer import LoadBalancer
 from modules.log_group import LogGroup
@@ -46,6 +46,7 @@ INTEGRATION_TIMEOUT_MILLISECONDS = 29_000
 AUTHORIZATION = "AWS_IAM"
 BINARY_MEDIA_TYPES = ["*/*"]
 WORKSPACE_HEADER = "integration.request.header.X-MLFLOW-WORKSPACE"
+PATH_HEADER = "integration.request.header.X-Gatehouse-Path"
 #: One JSON object a request, of values that a caller cannot put quotes into; the team is the path's second part.
 ACCESS_LOG_FORMAT = {
     "time": "$context.requestTimeEpoch",
@@ -82,8 +83,11 @@ class Route:
 
     @property
     def integration_parameters(self) -> dict[str, str]:
-        """What the server is sent: the workspace from the path, whatever the client sent, and the rest of the path."""
-        parameters = {WORKSPACE_HEADER: "method.request.path.team"}
+        """What the server is sent: the workspace from the path, whatever the client sent, and the rest of the path.
+
+        And the path that IAM decided on, ``/STAGE/TEAM/...``: what becomes of it on the way, the server sees by it.
+        """
+        parameters = {WORKSPACE_HEADER: "method.request.path.team", PATH_HEADER: "context.path"}
         if "proxy" in self.path_parameters:
             parameters["integration.request.path.proxy"] = "method.request.path.proxy"
         return parameters
@@ -137,7 +141,8 @@ class Api(Construct):
     """REST API, VPC link, deployment and stage.
 
     ``/{team}`` and ``/{team}/{proxy+}`` are the only resources. The integration **sets** the workspace header
-    from the path, whatever the client sent: the team of a request is what IAM allowed on its path.
+    from the path, whatever the client sent: the team of a request is what IAM allowed on its path. It sets a header
+    with that whole path as well, and the server serves no other.
     """
 
     def __init__(
@@ -157,7 +162,7 @@ class Api(Construct):
         """
         super().__init__(scope, id_)
         self._deployment = deployment
-        self.stage_name = deployment.settings.environment
+        self.stage_name = STAGE
         self.name = deployment.prefix
         private = deployment.settings.api.visibility is Visibility.PRIVATE
         self._api = ApiGatewayRestApi(
@@ -208,6 +213,10 @@ class Api(Construct):
         self.access_log_group, self.execution_log_group = self._log_groups(log_key)
         self._publish(log_role)
         self.execution_arn = self._api.execution_arn
+        #: ARN that each request's ARN starts with; made of the parts, so that its length is known.
+        self.stage_arn = (
+            f"arn:aws:execute-api:{deployment.region}:{deployment.account}:{self._api.id}/{self.stage_name}"
+        )
         self.url = self._url(vpc_endpoint_ids if private else [])
 
     def tracking_uri(self, team: str) -> str:

@@ -28,10 +28,13 @@ class Key(Construct):
         purpose: str,
         description: str,
         log_groups: Sequence[str] = (),
+        readers: Sequence[str] = (),
+        writers: Sequence[str] = (),
     ) -> None:
         """Make the key and its alias ``alias/PREFIX-PURPOSE``.
 
-        ``log_groups`` are the name patterns that the policy of the key for logs admits.
+        ``log_groups`` are the name patterns that the policy of the key for logs admits; ``readers`` and ``writers``
+        the ARN patterns of roles that the policy of the key for artifacts admits.
         """
         super().__init__(scope, id_)
         key = KmsKey(
@@ -41,7 +44,13 @@ class Key(Construct):
             enable_key_rotation=True,
             deletion_window_in_days=30,
             lifecycle=deployment.keep(),
-            policy=deployment.policy(f"keys/{purpose}", Kind.KEY, log_groups=list(log_groups)),
+            policy=deployment.policy(
+                f"keys/{purpose}",
+                Kind.KEY,
+                log_groups=list(log_groups),
+                readers=list(readers),
+                writers=list(writers),
+            ),
         )
         KmsAlias(self, "alias", name=f"alias/{deployment.prefix}-{purpose}", target_key_id=key.key_id)
         self.arn = key.arn

@@ -12,17 +12,26 @@ from modules.deployment import Deployment
 
 
 class Boundary(Construct):
-    """The most that any service role of this stack can ever do: a permissions boundary, not a grant."""
+    """The most that some principals of this stack can ever do: a permissions boundary, not a grant."""
 
-    def __init__(self, scope: Construct, id_: str, *, deployment: Deployment) -> None:
-        """Make the managed policy ``PREFIX-boundary``."""
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        deployment: Deployment,
+        name: str,
+        template: str,
+        **values: object,
+    ) -> None:
+        """Make the managed policy ``PREFIX-NAME`` from a template, filled with ``values``."""
         super().__init__(scope, id_)
         self.arn = IamPolicy(
             self,
             "resource",
-            name=f"{deployment.prefix}-boundary",
-            description=f"Permissions boundary of the service roles of {deployment.prefix}",
-            policy=deployment.policy("boundary", Kind.MANAGED),
+            name=f"{deployment.prefix}-{name}",
+            description=f"Permissions boundary of {deployment.prefix}",
+            policy=deployment.policy(template, Kind.MANAGED, **values),
         ).arn
 
 

@@ -42,7 +42,7 @@ from gatehouse.fields import SERVER_FILES
 from gatehouse.policies import escape, render_file
 from gatehouse.settings import PackageSource
 from modules.database import DATABASE_NAME, Database
-from modules.deployment import Deployment
+from modules.deployment import STAGE, Deployment
 from modules.key import Key
 from modules.load_balancer import SERVER_PORT, LoadBalancer
 from modules.log_group import LogGroup
@@ -58,6 +58,10 @@ HEALTH_CHECK_GRACE_SECONDS = 300
 #: A first boot waits up to 30 minutes for the wheelhouse, installs MLflow and upgrades the schema.
 BOOT_SECONDS = 2700
 BOOT_HOOK = "boot"
+#: Where user data puts the boot files.
+BOOT_FOLDER = "/opt/gatehouse"
+#: The boot file that is made from the settings: a team a line.
+TEAMS_FILE = "teams.txt"
 #: Bytes that EC2 takes before base64.
 USER_DATA_QUOTA = 16_384
 
@@ -111,7 +115,6 @@ class Server(Construct):
             database_key=database.key.arn,
             database_secret=database.secret_arn,
             log_groups=[self.server_log_group.name, self.boot_log_group.name],
-            scaling_group=self._group_name,
         )
         files = self._boot_files()
         objects = [self._upload(file, storage) for file in files]
@@ -141,12 +144,8 @@ class Server(Construct):
         self.group_name = group.name
 
     @property
-    def _group_name(self) -> str:
-        return f"{self._deployment.prefix}-server"
-
-    @property
     def _tags(self) -> dict[str, str]:
-        return {**self._deployment.settings.stack_tags, "Name": self._group_name}
+        return {**self._deployment.settings.stack_tags, "Name": self._deployment.scaling_group}
 
     def _boot_files(self) -> list[BootFile]:
         settings = self._deployment.settings
@@ -160,8 +159,12 @@ class Server(Construct):
             "sitecustomize.py": "sitecustomize.py",
         }
         return [
-            BootFile(name, (SERVER_FILES / source).read_text(encoding="utf-8"))
-            for name, source in sources.items()
+            *(
+                BootFile(name, (SERVER_FILES / source).read_text(encoding="utf-8"))
+                for name, source in sources.items()
+            ),
+            # Not in user data, which would hold some hundred names.
+            BootFile(TEAMS_FILE, "".join(f"{team}\n" for team in settings.teams)),
         ]
 
     def _environment(self, database: Database, load_balancer: LoadBalancer) -> dict[str, str]:
@@ -172,16 +175,17 @@ class Server(Construct):
             "GATEHOUSE_DATABASE_PORT": str(POSTGRESQL_PORT),
             "GATEHOUSE_DATABASE_NAME": DATABASE_NAME,
             "GATEHOUSE_DATABASE_SECRET_ARN": database.secret_arn,
-            "GATEHOUSE_DATABASE_CA_FILE": "/opt/gatehouse/rds-ca.pem",
+            "GATEHOUSE_DATABASE_CA_FILE": f"{BOOT_FOLDER}/rds-ca.pem",
             "GATEHOUSE_ARTIFACT_ROOT": f"s3://{deployment.bucket_name('artifacts')}",
             "GATEHOUSE_ALLOWED_HOSTS": f"{load_balancer.host},{load_balancer.host}:{HTTPS}",
+            "GATEHOUSE_API_STAGE": STAGE,
             "GATEHOUSE_PORT": str(SERVER_PORT),
-            "GATEHOUSE_TEAMS": ",".join(settings.teams),
+            "GATEHOUSE_TEAMS_FILE": f"{BOOT_FOLDER}/{TEAMS_FILE}",
             "GATEHOUSE_PACKAGE_SOURCE": settings.server.package_source.value,
             "GATEHOUSE_SERVER_LOG_GROUP": self.server_log_group.name,
             "GATEHOUSE_BOOT_LOG_GROUP": self.boot_log_group.name,
             "GATEHOUSE_METRIC_NAMESPACE": deployment.metric_namespace,
-            "GATEHOUSE_SCALING_GROUP": self._group_name,
+            "GATEHOUSE_SCALING_GROUP": self._deployment.scaling_group,
             "GATEHOUSE_BOOT_HOOK": BOOT_HOOK,
         }
         if settings.server.package_source is PackageSource.WHEELHOUSE:
@@ -275,7 +279,7 @@ class Server(Construct):
         return AutoscalingGroup(
             self,
             "group",
-            name=self._group_name,
+            name=self._deployment.scaling_group,
             min_size=variables.server_min_size,
             max_size=variables.server_max_size,
             desired_capacity=variables.server_desired_capacity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from cdktf import ITerraformDependable, TerraformElement, TerraformOutput, TerraformStack
 from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
@@ -12,14 +13,16 @@ from constructs import Construct, Node
 from gatehouse.settings import Settings, Visibility
 from modules.api import Api, PrivateEntry
 from modules.database import Database
-from modules.deployment import Deployment
+from modules.deployment import STAGE, Deployment
 from modules.endpoints import Endpoints
 from modules.firewall import Firewall
+from modules.identity import Identity
 from modules.key import Key
 from modules.load_balancer import LoadBalancer
 from modules.log_group import LogGroup
 from modules.network import Network, Placement, existing_placement
 from modules.observability import Observability
+from modules.operations import Operations
 from modules.role import Boundary, ServiceRole
 from modules.server import Server
 from modules.state import declare_backend
@@ -32,14 +35,16 @@ PROVIDER_VERSIONS = ">= 5.100, < 7.0"
 class GatehouseStack(TerraformStack):
     """MLflow on AWS for one environment; its name is the environment's."""
 
-    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
-        """Wire the modules together."""
+    def __init__(self, scope: Construct, id_: str, *, settings: Settings, folder: Path) -> None:
+        """Wire the modules together; ``folder`` is where the environment file is."""
         super().__init__(scope, id_)
         self._names: dict[tuple[type, str], str] = {}
-        self._settings = settings
+        self._settings, self._folder = settings, folder
         self._roles: dict[str, ServiceRole] = {}
         self._deployment = self._configure()
-        self._boundary = Boundary(self, "boundary", deployment=self._deployment)
+        self._boundary = Boundary(
+            self, "boundary", deployment=self._deployment, name="boundary", template="boundaries/service"
+        )
         self._log_key = self._make_log_key()
 
         placement, routes = self._place()
@@ -83,7 +88,15 @@ class GatehouseStack(TerraformStack):
             log_key=self._log_key,
             after=[*routes, *endpoints.all],
         )
+        operations = Operations(self, "operations", deployment=self._deployment)
         api = self._front_door(placement, firewall, load_balancer)
+        identity = Identity(
+            self,
+            "identity",
+            deployment=self._deployment,
+            api=api,
+            storage=storage,
+        )
         observability = Observability(
             self,
             "observability",
@@ -93,7 +106,7 @@ class GatehouseStack(TerraformStack):
             server=server,
             database=database,
         )
-        self._declare_outputs(placement, api, storage, server, database, observability)
+        self._declare_outputs(placement, api, storage, server, operations, database, identity, observability)
 
     def _configure(self) -> Deployment:
         settings = self._settings
@@ -110,7 +123,12 @@ class GatehouseStack(TerraformStack):
             "terraform.required_providers.aws", {"source": "hashicorp/aws", "version": PROVIDER_VERSIONS}
         )
         account = settings.account_id or DataAwsCallerIdentity(self, "account").account_id
-        return Deployment(settings=settings, account=account, variables=Variables(self, settings=settings))
+        return Deployment(
+            settings=settings,
+            folder=self._folder,
+            account=account,
+            variables=Variables(self, settings=settings),
+        )
 
     def _make_log_key(self) -> Key:
         deployment = self._deployment
@@ -123,7 +141,7 @@ class GatehouseStack(TerraformStack):
             log_groups=[
                 deployment.log_group_name("*"),
                 f"/aws/rds/instance/{deployment.prefix}/*",
-                f"API-Gateway-Execution-Logs_*/{self._settings.environment}",
+                f"API-Gateway-Execution-Logs_*/{STAGE}",
             ],
         )
 
@@ -198,7 +216,9 @@ class GatehouseStack(TerraformStack):
         api: Api,
         storage: Storage,
         server: Server,
+        operations: Operations,
         database: Database,
+        identity: Identity,
         observability: Observability,
     ) -> None:
         private = self._settings.api.visibility is Visibility.PRIVATE
@@ -226,6 +246,7 @@ class GatehouseStack(TerraformStack):
                 {name.replace("-", "_"): role.arn for name, role in self._roles.items()},
                 "Roles that the stack's services assume",
             ),
+            "persona_role_arns": (identity.role_arns, "Roles that people and machines assume, by name"),
             "vpc_id": (placement.vpc_id, "VPC of the stack"),
             "server_subnet_ids": (placement.server_subnet_ids, "Subnets of servers and endpoints"),
             "server_route_table_ids": (
@@ -233,6 +254,10 @@ class GatehouseStack(TerraformStack):
                 "Route tables of those subnets, for routes to the clients' networks",
             ),
             "database_secret_arn": (database.secret_arn, "Secret with the database password, rotated by RDS"),
+            "operations_document": (
+                operations.document_name,
+                "Session document of the operators; its parameter task is status, logs, boot-logs or restart",
+            ),
             "alarm_topic_arn": (observability.topic_arn, "SNS topic of the alarms; subscribe to it"),
         }
         for name, (value, description) in outputs.items():

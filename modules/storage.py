@@ -20,12 +20,15 @@ class Storage(Construct):
     def __init__(self, scope: Construct, id_: str, *, deployment: Deployment) -> None:
         """Make the buckets, their policies and access logging."""
         super().__init__(scope, id_)
+        use = deployment.artifact_use
         self.key = Key(
             self,
             "key",
             deployment=deployment,
             purpose="storage",
             description="artifacts and server files",
+            readers=deployment.persona_arns(use.readers),
+            writers=deployment.persona_arns(use.writers),
         )
         self.artifacts = Bucket(
             self,
@@ -58,6 +61,11 @@ class Storage(Construct):
         )
         logged = (self.artifacts, self.server_files)
         logs_policy = self.access_logs.restrict(sources=[bucket.arn for bucket in logged])
+        self.artifacts.restrict(
+            every_team=[deployment.role_arn("server"), *deployment.persona_arns(use.every_team)],
+            deleters=deployment.persona_arns(use.deleters),
+            endpoints=list(deployment.settings.artifacts.vpc_endpoint_ids),
+        )
+        self.server_files.restrict()
         for bucket in logged:
-            bucket.restrict()
             bucket.log_access_to(self.access_logs, after=logs_policy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,18 @@ REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 START_SECONDS = 60
 STOP_SECONDS = 10
+
+
+_REQUEST = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE)(?:\x1b\[0m)? (https://\S+)")
+_ACTION = re.compile(r" - action (\S+)")
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What was asked of the emulator: ``("GET", "https://...")``, and actions such as ``TrentService.DescribeKey``."""
+
+    requests: frozenset[tuple[str, str]]
+    actions: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,16 @@ class Emulator:
             aws_secret_access_key="testing",
             verify=str(self.ca),
             config=Config(proxies={"http": proxy, "https": proxy}, retries={"total_max_attempts": 1}),
+        )
+
+    def calls(self, *, since: int = 0) -> Calls:
+        """What was asked since the log had ``since`` bytes."""
+        with self.log.open("rb") as file:
+            file.seek(since)
+            text = file.read().decode(errors="replace")
+        return Calls(
+            requests=frozenset((method, url) for method, url in _REQUEST.findall(text)),
+            actions=frozenset(_ACTION.findall(text)),
         )
 
     def reset(self) -> None:

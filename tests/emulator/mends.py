@@ -359,6 +359,131 @@ def load_balancer_keeps_private_link_choice(replace: Replace) -> None:
     replace(ELBV2Response, "set_security_groups", set_security_groups)
 
 
+# ------------------------------------------------------------------------------------------------------------- IAM
+
+
+def managed_policy_is_url_encoded(replace: Replace) -> None:
+    """GetPolicyVersion returns the ``Document`` of a managed policy.
+
+    moto: as it was sent. AWS: URL-encoded, as every policy that IAM returns (IAM API reference, *PolicyVersion*:
+    "URL-encoded compliant with RFC 3986"). What decodes it takes a plus sign of plain text for a space.
+    Provider: every plan of an ``aws_iam_policy`` with a plus sign wants to put it back.
+    """
+    from moto.core.serialize import url_encode
+    from moto.iam.responses import IamResponse
+
+    transformers = IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER
+    document = {"GetPolicyVersionResponse.PolicyVersion.Document": url_encode}
+    replace(IamResponse, "RESPONSE_KEY_PATH_TO_TRANSFORMER", {**transformers, **document})
+
+
+def user_keeps_permissions_boundary(replace: Replace) -> None:
+    """CreateUser takes ``PermissionsBoundary``; GetUser tells it. PutUserPermissionsBoundary sets it.
+
+    moto: drops it, and lacks the other call. AWS: returns it (IAM API reference, *User*).
+    Provider: every plan of an ``aws_iam_user`` wants to set ``permissions_boundary``, and fails to.
+    """
+    from moto.core.responses import EmptyResult
+    from moto.iam.models import User
+    from moto.iam.responses import IamResponse
+
+    create_user = IamResponse.create_user
+
+    def keep(self: Moto) -> None:
+        if arn := self._get_param("PermissionsBoundary"):
+            self.backend.get_user(self._get_param("UserName")).permissions_boundary = {
+                "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+                "PermissionsBoundaryArn": arn,
+            }
+
+    def create_user_and_keep(self: Moto) -> Moto:
+        answer = create_user(self)
+        keep(self)
+        return answer
+
+    def put_user_permissions_boundary(self: Moto) -> Moto:
+        keep(self)
+        return EmptyResult()
+
+    replace(User, "permissions_boundary", None)
+    replace(IamResponse, "create_user", create_user_and_keep)
+    replace(IamResponse, "put_user_permissions_boundary", put_user_permissions_boundary)
+
+
+def user_has_no_service_credentials(replace: Replace) -> None:
+    """ListServiceSpecificCredentials of a user.
+
+    moto: lacks the call. AWS: lists the user's passwords for CodeCommit and the like (IAM API reference,
+    *ListServiceSpecificCredentials*). Nothing here makes one, so the list is empty.
+    Provider: an ``aws_iam_user`` with ``force_destroy`` cannot be destroyed.
+    """
+    from moto.core.responses import ActionResult
+    from moto.iam.responses import IamResponse
+
+    def list_service_specific_credentials(self: Moto) -> Moto:
+        self.backend.get_user(self._get_param("UserName"))
+        return ActionResult({"ServiceSpecificCredentials": []})
+
+    replace(IamResponse, "list_service_specific_credentials", list_service_specific_credentials)
+
+
+def what_is_in_use_stays(replace: Replace) -> None:
+    """DeletePolicy of a policy that is attached or is a boundary; DeleteGroup of one with members or policies;
+    DeleteUser of one with a password, access keys, MFA devices or groups.
+
+    moto: deletes them. AWS: answers ``DeleteConflict`` (IAM API reference, *DeletePolicy*, *DeleteGroup* and
+    *DeleteUser*).
+    Provider: a destroy in the wrong order goes through here, and would not on AWS.
+    """
+    from moto.iam.exceptions import DeleteConflictException
+    from moto.iam.models import IAMBackend
+
+    delete_policy, delete_group = IAMBackend.delete_policy, IAMBackend.delete_group
+    delete_user = IAMBackend.delete_user
+
+    def refuse(reasons: dict[str, Any]) -> None:
+        for reason, found in reasons.items():
+            if found:
+                raise DeleteConflictException(reason)
+
+    def delete_unused_policy(self: Moto, policy_arn: str) -> None:
+        bounded = [each.permissions_boundary or {} for each in (*self.roles.values(), *self.users.values())]
+        refuse(
+            {
+                "Cannot delete a policy attached to entities.": self.get_policy(policy_arn).attachment_count
+                or any(each.get("PermissionsBoundaryArn") == policy_arn for each in bounded)
+            }
+        )
+        delete_policy(self, policy_arn)
+
+    def delete_empty_group(self: Moto, group_name: str) -> None:
+        group = self.get_group(group_name)
+        refuse(
+            {
+                "Cannot delete entity, must remove users from group first.": group.users,
+                "Cannot delete entity, must delete policies first.": group.policies,
+                "Cannot delete entity, must detach all policies first.": group.managed_policies,
+            }
+        )
+        delete_group(self, group_name)
+
+    def delete_bare_user(self: Moto, user_name: str) -> None:
+        user = self.get_user(user_name)
+        refuse(
+            {
+                "Cannot delete entity, must delete login profile first.": user.password,
+                "Cannot delete entity, must delete access keys first.": user.access_keys,
+                "Cannot delete entity, must delete MFA device first.": user.mfa_devices,
+                "Cannot delete entity, must remove user from groups first.": user.group_list,
+            }
+        )
+        delete_user(self, user_name)
+
+    replace(IAMBackend, "delete_policy", delete_unused_policy)
+    replace(IAMBackend, "delete_group", delete_empty_group)
+    replace(IAMBackend, "delete_user", delete_bare_user)
+
+
 # ------------------------------------------------------------------------------------------------------------- KMS
 
 
@@ -548,6 +673,10 @@ MENDS: dict[str, Mend] = {
         rule_between_groups_has_description,
         launch_template_tags_are_its_own,
         load_balancer_keeps_private_link_choice,
+        managed_policy_is_url_encoded,
+        user_keeps_permissions_boundary,
+        user_has_no_service_credentials,
+        what_is_in_use_stays,
         key_keeps_rotation_period,
         database_keeps_performance_insights,
         set_parameters_have_source_user,

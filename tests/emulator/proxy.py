@@ -9,7 +9,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from unittest import mock
 
-from moto.moto_proxy import proxy3
+from moto.moto_proxy import info, proxy3
 
 from tests.emulator.authority import Authority
 
@@ -20,6 +20,13 @@ BAD_GATEWAY = 502
 
 class Handler(proxy3.ProxyRequestHandler):
     """moto's handler, and what it leaves out of HTTP."""
+
+    def parse_request(self) -> bool:
+        """Log the action of a call whose URL does not tell it, as moto logs the URL of each."""
+        parsed = super().parse_request()
+        if parsed and (target := self.headers.get("X-Amz-Target")):
+            info(f"action {target}")
+        return parsed
 
     def end_headers(self) -> None:
         """Say that the connection closes: moto closes it after each answer, and a client that does not know loses

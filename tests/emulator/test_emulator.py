@@ -29,6 +29,17 @@ def test_a_bucket_is_reached_under_its_own_host_name(running: Emulator) -> None:
     assert f"https://artifacts.s3.{REGION}.amazonaws.com/a" in running.log.read_text()
 
 
+def test_what_was_asked_can_be_told(running: Emulator) -> None:
+    running.aws("s3").create_bucket(Bucket="asked", CreateBucketConfiguration={"LocationConstraint": REGION})
+    start = running.log.stat().st_size
+    running.aws("s3").get_bucket_versioning(Bucket="asked")
+    running.aws("kms").list_keys()
+    calls = running.calls(since=start)
+    assert ("GET", f"https://asked.s3.{REGION}.amazonaws.com/?versioning") in calls.requests
+    assert calls.actions == {"TrentService.ListKeys"}
+    assert ("PUT", f"https://asked.s3.{REGION}.amazonaws.com/") in running.calls().requests - calls.requests
+
+
 def test_reset_empties_the_account(running: Emulator) -> None:
     running.aws("sns").create_topic(Name="alarms")
     running.reset()

@@ -187,6 +187,83 @@ def ask_private_link_choice() -> object:
     return elb.describe_load_balancers()["LoadBalancers"][0].get(choice)
 
 
+def statement(**settings: object) -> str:
+    """A policy with one statement."""
+    filled = {"Sid": "S", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", **settings}
+    return json.dumps({"Version": "2012-10-17", "Statement": [filled]})
+
+
+def managed_policy(**settings: object) -> str:
+    made = aws("iam").create_policy(PolicyName="policy", PolicyDocument=statement(**settings))
+    return str(made["Policy"]["Arn"])
+
+
+def ask_managed_policy() -> object:
+    arn = managed_policy(Resource="arn:aws:s3:::artifacts/100%25")
+    found = aws("iam").get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
+    return found["Statement"][0]["Resource"]
+
+
+def ask_user_boundary() -> object:
+    iam, arn = aws("iam"), managed_policy()
+    iam.create_user(UserName="anna", PermissionsBoundary=arn)
+    iam.create_user(UserName="bob")
+    before = [iam.get_user(UserName=name)["User"].get("PermissionsBoundary") for name in ("anna", "bob")]
+    iam.put_user_permissions_boundary(UserName="bob", PermissionsBoundary=arn)
+    return before, iam.get_user(UserName="bob")["User"]["PermissionsBoundary"]
+
+
+def ask_service_credentials() -> object:
+    aws("iam").create_user(UserName="anna")
+    return aws("iam").list_service_specific_credentials(UserName="anna")["ServiceSpecificCredentials"]
+
+
+def in_use() -> dict[str, Callable[[], object]]:
+    """Make policies, groups and users, each in use in one way, or in none; return what would delete each."""
+    iam = aws("iam")
+    policies = {
+        name: iam.create_policy(PolicyName=name, PolicyDocument=statement())["Policy"]["Arn"]
+        for name in ("attached policy", "boundary", "free policy")
+    }
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
+    iam.create_role(
+        RoleName="role",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        PermissionsBoundary=policies["boundary"],
+    )
+    iam.attach_role_policy(RoleName="role", PolicyArn=policies["attached policy"])
+    groups = ("group with member", "group with policy", "free group")
+    users = ("member", "user with password", "user with key", "user with device", "free user")
+    for name in groups:
+        iam.create_group(GroupName=name)
+    for name in users:
+        iam.create_user(UserName=name)
+    iam.add_user_to_group(GroupName="group with member", UserName="member")
+    iam.put_group_policy(GroupName="group with policy", PolicyName="p", PolicyDocument=statement())
+    iam.create_login_profile(UserName="user with password", Password="correct horse")
+    iam.create_access_key(UserName="user with key")
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="device")["VirtualMFADevice"]["SerialNumber"]
+    codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "234567"}
+    iam.enable_mfa_device(UserName="user with device", SerialNumber=device, **codes)
+    return {
+        **{name: functools.partial(iam.delete_policy, PolicyArn=arn) for name, arn in policies.items()},
+        **{name: functools.partial(iam.delete_group, GroupName=name) for name in groups},
+        **{name: functools.partial(iam.delete_user, UserName=name) for name in users},
+    }
+
+
+def ask_deletes_of_what_is_in_use() -> object:
+    kept = []
+    for name, delete in in_use().items():
+        try:
+            delete()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "DeleteConflict":
+                raise
+            kept.append(name)
+    return kept
+
+
 def ask_rotation_period() -> object:
     kms = aws("kms")
     periods = []
@@ -297,6 +374,10 @@ class Case:
     moto: object
 
 
+BOUNDARY = {
+    "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/policy",
+}
 TAGS = [{"Key": "project", "Value": "mlflow"}]
 CASES = {
     "rest_api_policy_is_escaped": Case(
@@ -329,6 +410,33 @@ CASES = {
         ask_launch_template_tags, aws=(TAGS, ["instance"]), moto=(TAGS, ["instance", "launch-template"])
     ),
     "load_balancer_keeps_private_link_choice": Case(ask_private_link_choice, aws="off", moto=None),
+    "managed_policy_is_url_encoded": Case(
+        ask_managed_policy, aws="arn:aws:s3:::artifacts/100%25", moto="arn:aws:s3:::artifacts/100%"
+    ),
+    "user_keeps_permissions_boundary": Case(
+        ask_user_boundary,
+        aws=([BOUNDARY, None], BOUNDARY),
+        moto="The put_user_permissions_boundary action has not been implemented",
+    ),
+    "user_has_no_service_credentials": Case(
+        ask_service_credentials,
+        aws=[],
+        moto="The list_service_specific_credentials action has not been implemented",
+    ),
+    "what_is_in_use_stays": Case(
+        ask_deletes_of_what_is_in_use,
+        aws=[
+            "attached policy",
+            "boundary",
+            "group with member",
+            "group with policy",
+            "member",
+            "user with password",
+            "user with key",
+            "user with device",
+        ],
+        moto=[],
+    ),
     "key_keeps_rotation_period": Case(ask_rotation_period, aws=[90, 365], moto=[None, None]),
     "database_keeps_performance_insights": Case(
         ask_performance_insights, aws=[True, "key", 7], moto=[None, None, None]

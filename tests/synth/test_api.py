@@ -32,6 +32,17 @@ def test_the_workspace_is_set_from_the_path(stack: Template) -> None:
         assert method["request_parameters"]["method.request.path.team"] is True
 
 
+def test_the_server_is_sent_the_path_that_iam_decided_on(stack: Template) -> None:
+    integrations = stack.resources("aws_api_gateway_integration")
+    assert set(integrations) == {"api_team_integration", "api_proxy_integration"}
+    for integration in integrations.values():
+        parameters = integration["request_parameters"]
+        assert parameters["integration.request.header.X-Gatehouse-Path"] == "context.path"
+    # With the stage before it, which the server is told.
+    stage = stack.only("aws_api_gateway_stage")["stage_name"]
+    assert f'GATEHOUSE_API_STAGE="{stage}"\n' in stack.document["locals"]["server_user_data"]
+
+
 def test_binary_content_passes(stack: Template) -> None:
     assert stack.only("aws_api_gateway_rest_api")["binary_media_types"] == ["*/*"]
 
@@ -68,13 +79,18 @@ def test_the_load_balancer_is_entered_through_the_vpc_link_alone(stack: Template
     assert (check["protocol"], check["path"]) == ("HTTPS", "/health")
 
 
-def test_resource_policy_grants_nothing_by_itself(stack: Template) -> None:
-    statements = stack.policy("aws_api_gateway_rest_api_policy", "api_policy")
-    allows = [statement for statement in statements.values() if statement["Effect"] == "Allow"]
+def test_resource_policy_of_a_regional_api_only_denies(dev: Template) -> None:
+    statements = dev.policy("aws_api_gateway_rest_api_policy", "api_policy")
+    assert {statement["Effect"] for statement in statements.values()} == {"Deny"}
+
+
+def test_resource_policy_of_a_private_api_leaves_the_decision_to_identity_policies(prod: Template) -> None:
+    statements = prod.policy("aws_api_gateway_rest_api_policy", "api_policy")
+    (allow,) = [statement for statement in statements.values() if statement["Effect"] == "Allow"]
+    account = "arn:aws:iam::${data.aws_caller_identity.account.account_id}"
     # "Principal": "*" would let in every identity of the account without any identity policy.
-    assert [statement["Principal"] for statement in allows] == [
-        {"AWS": "arn:aws:iam::${data.aws_caller_identity.account.account_id}:root"}
-    ]
+    assert allow["Principal"] == {"AWS": f"{account}:root"}
+    assert allow["Condition"] == {"ArnLike": {"aws:PrincipalArn": f"{account}:role/mlflow-prod/*"}}
 
 
 def test_resource_policy_of_a_regional_api(dev: Template) -> None:
@@ -121,8 +137,17 @@ def test_deployment_is_replaced_when_the_api_changes(
     assert triggers(changed)["definition"] != triggers(dev)["definition"]
 
 
+@pytest.mark.parametrize("header", ["WORKSPACE_HEADER", "PATH_HEADER"])
+def test_deployment_is_replaced_when_the_server_is_sent_something_else(
+    synthesize: Synthesize, dev: Template, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    monkeypatch.setattr(f"modules.api.{header}", "integration.request.header.X-Another")
+    assert triggers(synthesize("dev"))["definition"] != triggers(dev)["definition"]
+
+
 def test_deployment_is_kept_when_something_else_changes(synthesize: Synthesize, dev: Template) -> None:
-    changed = synthesize("dev", teams=["another"], api={**example("dev")["api"], "throttle": {"burst": 7}})
+    throttled = {**example("dev")["api"], "throttle": {"burst": 7}}
+    changed = synthesize("dev", teams=["another"], access={}, api=throttled)
     assert triggers(changed) == triggers(dev)
 
 
@@ -157,11 +182,11 @@ def test_the_account_log_role_is_left_alone_when_another_stack_has_it(synthesize
 
 
 @pytest.mark.parametrize(("environment", "host"), [
-    ("dev", "https://${aws_api_gateway_rest_api.api_rest_api.id}.execute-api.eu-west-1.amazonaws.com/dev"),
+    ("dev", "https://${aws_api_gateway_rest_api.api_rest_api.id}.execute-api.eu-west-1.amazonaws.com/api"),
     (
         "prod",
         "https://${aws_api_gateway_rest_api.api_rest_api.id}-${aws_vpc_endpoint.private_entry.id}"
-        ".execute-api.eu-west-1.amazonaws.com/prod",
+        ".execute-api.eu-west-1.amazonaws.com/api",
     ),
 ])  # fmt: skip
 def test_each_team_has_a_tracking_uri(request: pytest.FixtureRequest, environment: str, host: str) -> None:

@@ -217,8 +217,9 @@ def test_s3_endpoint_opens_own_buckets_and_amazon_linux_for_reading(stack: Templ
 
 
 def test_private_entry_leads_to_this_api_alone(prod: Template) -> None:
-    statement = prod.policy("aws_vpc_endpoint_policy", "private_entry_policy")["OwnAccountCallsThisApi"]
+    statement = prod.policy("aws_vpc_endpoint_policy", "private_entry_policy")["PersonasCallThisApi"]
     assert statement["Resource"] == "${aws_api_gateway_rest_api.api_rest_api.execution_arn}/*"
+    assert statement["Condition"]["ArnLike"]["aws:PrincipalArn"].endswith(":role/mlflow-prod/*")
     assert prod.named("aws_vpc_endpoint", "private_entry")["private_dns_enabled"] is False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -92,13 +93,27 @@ def test_an_instance_serves_only_after_its_own_boot_said_so(stack: Template) -> 
 def test_boot_files_are_checked_against_the_bytes_that_are_uploaded(stack: Template) -> None:
     user_data = stack.document["locals"]["server_user_data"]
     objects = stack.resources("aws_s3_object").values()
-    assert len(objects) == 7
+    assert len(objects) == 8
     for uploaded in objects:
         content = uploaded["content"].replace("$${", "${").replace("%%{", "%{")
         digest = hashlib.sha256(content.encode()).hexdigest()
         assert digest in uploaded["key"]
         assert digest in user_data
         assert uploaded["kms_key_id"] == "${aws_kms_key.storage_key.arn}"
+
+
+def test_teams_are_a_boot_file_and_not_in_user_data(synthesize: Synthesize) -> None:
+    teams = [f"team-{number}" for number in range(1000)]
+    template = synthesize("dev", teams=teams, access={})
+    (content,) = [
+        uploaded["content"]
+        for uploaded in template.resources("aws_s3_object").values()
+        if uploaded["key"].endswith("/teams.txt")
+    ]
+    assert content.splitlines() == teams
+    user_data = template.document["locals"]["server_user_data"]
+    assert 'GATEHOUSE_TEAMS_FILE="/opt/gatehouse/teams.txt"\n' in user_data
+    assert not re.search(r"\bteam-\d", user_data)
 
 
 def test_shell_variables_reach_the_instance_as_written(stack: Template) -> None:
@@ -141,8 +156,13 @@ def test_a_database_can_start_from_a_snapshot(synthesize: Synthesize) -> None:
     assert not {"username", "db_name", "kms_key_id"} & set(database)
 
 
+def service_roles(stack: Template) -> dict[str, dict[str, Any]]:
+    """Return the stack's own roles; those of personas have a path."""
+    return {name: role for name, role in stack.resources("aws_iam_role").items() if "path" not in role}
+
+
 def test_every_role_is_bounded_and_trusts_one_service(stack: Template) -> None:
-    for name, role in stack.resources("aws_iam_role").items():
+    for name, role in service_roles(stack).items():
         assert role["permissions_boundary"] == "${aws_iam_policy.boundary.arn}", name
         (statement,) = json.loads(role["assume_role_policy"])["Statement"]
         assert set(statement["Principal"]) == {"Service"}
@@ -153,8 +173,10 @@ def test_every_role_is_bounded_and_trusts_one_service(stack: Template) -> None:
 
 
 def test_no_managed_policy_of_aws_is_attached(stack: Template) -> None:
-    kinds = {kind for kind, _, _ in stack.all()}
-    assert not kinds & {"aws_iam_role_policy_attachment", "aws_iam_policy_attachment"}
+    assert not stack.resources("aws_iam_policy_attachment")
+    for attachment in stack.resources("aws_iam_role_policy_attachment").values():
+        assert re.fullmatch(r"\$\{aws_iam_policy\.identity_\w+\.arn\}", attachment["policy_arn"])
+        assert attachment["role"].startswith("${aws_iam_role.identity_")
 
 
 def test_the_server_role_reads_and_writes_no_artifact(stack: Template) -> None:
@@ -218,7 +240,9 @@ def test_every_variable_is_described_typed_and_validated(stack: Template) -> Non
 def test_every_output_is_described(stack: Template) -> None:
     assert all(output["description"] for output in stack.document["output"].values())
     roles = stack.document["output"]["role_arns"]["value"]
-    assert len(roles) == len(stack.resources("aws_iam_role"))
+    assert len(roles) == len(service_roles(stack))
+    personas = stack.document["output"]["persona_role_arns"]["value"]
+    assert len(personas) + len(roles) == len(stack.resources("aws_iam_role"))
     assert "server" in stack.document["output"]["log_groups"]["value"]
 
 
@@ -282,7 +306,12 @@ def test_policies_are_sound_everywhere(stack: Template) -> None:
 def test_every_policy_document_comes_from_a_template(stack: Template) -> None:
     sids = set()
     for template in (ROOT / "templates" / "policies").rglob("*.j2"):
-        sids |= set(re.findall(r'"Sid": "([A-Za-z0-9]+)"', template.read_text(encoding="utf-8")))
+        sids |= set(re.findall(r'"Sid": "([A-Za-z0-9]+)', template.read_text(encoding="utf-8")))
     for address, document in stack.policies():
         for statement in document["Statement"]:
-            assert statement["Sid"] in sids, address
+            # Routes and kinds of trust are named by what they are made of.
+            named = (
+                address.startswith("aws_iam_role.identity_")
+                or statement.get("Action") == "execute-api:Invoke"
+            )
+            assert statement["Sid"] in sids or named, address

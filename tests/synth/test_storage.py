@@ -109,7 +109,9 @@ def test_named_deployers_are_the_only_ones(synthesize: Synthesize, dev: Template
             condition = named.policy("aws_kms_key", key)[sid]["Condition"]
             assert condition["ArnLike"] == {"aws:PrincipalArn": [deployer]}
             condition = dev.policy("aws_kms_key", key)[sid]["Condition"]
-            assert condition["ArnNotEquals"]["aws:PrincipalArn"][0].endswith(":role/mlflow-dev-server")
+            server, personas = condition["ArnNotLike"]["aws:PrincipalArn"]
+            assert server.endswith(":role/mlflow-dev-server")
+            assert personas.endswith(":role/mlflow-dev/*")
 
 
 @pytest.mark.parametrize("bucket", ["artifacts", "server_files"])

@@ -16,23 +16,53 @@ from gatehouse.fields import ROOT
 from tests.emulator.client import ACCOUNT, REGION, Emulator
 from tests.project import copy_project
 from tests.terraform.conftest import CdktfIn, TerraformIn
+from tests.terraform.deployer import bucket_actions, key_actions, refused, role
 from tests.terraform.harness import CommandFailedError
+from tests.terraform.identity import check_people, check_policies, check_roles, left_in_iam, sign_up
 
 pytestmark = pytest.mark.terraform
 
 BOOT_FILES = {"launcher.py", "bootstrap.sh", "mlflow.service", "sitecustomize.py", "cloudwatch-agent.json"}
 
+DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/deploy"
+#: Keys of a stack: logs, storage, database, notifications.
+KEYS = 4
+#: Of all session documents, those of this account.
+OWN = [{"Key": "Owner", "Values": ["Self"]}]
+#: Changes of prod's file: what is there, and what takes its place.
+TO_ROLES = ("mode: session_tags", "mode: roles")
+NAMED_DEPLOYER = ("project: mlflow\n", f"project: mlflow\ndeployer_role_arns: [{DEPLOYER}]\n")
+UNPROTECTED = ("deletion_protection: true", "deletion_protection: false")
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with every environment synthesized, so that state and output stay out of the checkout."""
-    folder = tmp_path_factory.mktemp("project")
+    return make_project(tmp_path_factory.mktemp("project"))
+
+
+def make_project(folder: Path) -> Path:
+    """Copy the project into ``folder`` and synthesize it."""
     copy_project(folder)
     settings = json.loads((ROOT / "cdktf.json").read_text(encoding="utf-8"))
     settings["app"] = f"{sys.executable} main.py"
     (folder / "cdktf.json").write_text(json.dumps(settings), encoding="utf-8")
-    subprocess.run([sys.executable, "main.py"], cwd=folder, check=True, capture_output=True)
+    synthesize(folder)
     return folder
+
+
+def synthesize(project: Path) -> None:
+    """Run the project's ``main.py``, as an operator would."""
+    subprocess.run([sys.executable, "main.py"], cwd=project, check=True, capture_output=True)
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    """Change prod's environment file, as an operator would, and synthesize."""
+    file = project / "environments" / "prod.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    synthesize(project)
 
 
 def stack(project: Path, environment: str) -> Path:
@@ -43,6 +73,14 @@ def stack(project: Path, environment: str) -> Path:
 @pytest.mark.parametrize("name", ["dev", "prod"])
 def test_the_real_provider_finds_nothing_to_say(project: Path, name: str, terraform_in: TerraformIn) -> None:
     assert terraform_in(stack(project, name), state="local").validate() == []
+
+
+def test_the_real_provider_finds_nothing_to_say_of_the_other_mode(
+    tmp_path: Path, terraform_in: TerraformIn
+) -> None:
+    project = make_project(tmp_path)
+    edit(project, *TO_ROLES)
+    assert terraform_in(stack(project, "prod"), state="local").validate() == []
 
 
 WRONG_VARIABLES: list[tuple[dict[str, object], str]] = [
@@ -71,6 +109,7 @@ def test_a_wrong_variable_is_refused_with_a_sentence(
 def test_dev_by_cdktf_deploy(
     project: Path, aws: Emulator, cdktf_in: CdktfIn, terraform_in: TerraformIn
 ) -> None:
+    start = aws.log.stat().st_size
     cdktf = cdktf_in(project)
     cdktf.deploy("dev")
     assert (project / "terraform.dev.tfstate").exists()
@@ -81,13 +120,20 @@ def test_dev_by_cdktf_deploy(
     shutil.copy(project / "terraform.dev.tfstate", terraform.folder.parents[2])
     second = terraform.plan()
     assert second.empty, second
-    check_what_was_made(project, aws, terraform.outputs(), "dev", teams=["fraud", "search"])
+    check_what_was_made(project, aws, terraform.outputs(), "dev", teams=["fraud", "pricing", "search"])
+    check_roles(aws, "dev", "roles")
+    check_policies(aws, "dev")
+    check_people(aws)
 
+    guards = Guards(aws, "dev")
+    sign_up(aws, "anna")
     cdktf.destroy("dev")
     assert left_over(aws) == []
+    guards.check(aws, since=start, named=False)
 
 
 @pytest.mark.xdist_group("prod")
+@pytest.mark.timeout(1800)  # four applies and two destroys
 def test_prod_by_terraform_with_its_state_in_s3(
     project: Path, aws: Emulator, terraform_in: TerraformIn
 ) -> None:
@@ -95,6 +141,7 @@ def test_prod_by_terraform_with_its_state_in_s3(
     s3.create_bucket(
         Bucket="example-terraform-state", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
+    start = aws.log.stat().st_size
     terraform = terraform_in(stack(project, "prod"))
     terraform.apply()
     second = terraform.plan()
@@ -102,30 +149,82 @@ def test_prod_by_terraform_with_its_state_in_s3(
     state = s3.head_object(Bucket="example-terraform-state", Key="mlflow/prod.tfstate")
     assert state["ServerSideEncryption"] == "AES256"
     check_what_was_made(project, aws, terraform.outputs(), "prod", teams=["fraud", "pricing", "search"])
+    check_roles(aws, "prod", "session_tags")
+    check_policies(aws, "prod")
+    Guards(aws, "prod").check(aws, since=start, named=False, destroyed=False)
+
+    edit(project, *NAMED_DEPLOYER)
+    edit(project, *TO_ROLES)
+    terraform = terraform_in(stack(project, "prod"))
+    terraform.apply()
+    second = terraform.plan()
+    assert second.empty, second
+    check_roles(aws, "prod", "roles")
+    check_policies(aws, "prod")
 
     with pytest.raises(CommandFailedError, match="Instance cannot be destroyed"):
         terraform.destroy()
     assert len(left_over(aws)) > 1, "nothing was destroyed before the refusal"
-    unprotected = terraform_in(stack(unprotect(project), "prod"))
+    guards = Guards(aws, "prod")
+    edit(project, *UNPROTECTED)
+    unprotected = terraform_in(stack(project, "prod"))
     unprotected.apply()
     unprotected.destroy()
     snapshots = aws.aws("rds").describe_db_snapshots()["DBSnapshots"]
     assert [snapshot["DBSnapshotIdentifier"] for snapshot in snapshots] == ["mlflow-prod-final"]
     assert left_over(aws) == ["example-terraform-state"]
+    guards.check(aws, since=start, named=True)
 
 
-def unprotect(project: Path) -> Path:
-    """Switch the protection off in the environment file, as an operator would, and synthesize."""
-    file = project / "environments" / "prod.yaml"
-    text = file.read_text(encoding="utf-8")
-    assert "deletion_protection: true" in text
-    file.write_text(text.replace("deletion_protection: true", "deletion_protection: false"), encoding="utf-8")
-    subprocess.run([sys.executable, "main.py"], cwd=project, check=True, capture_output=True)
-    return project
+class Guards:
+    """The policies of the artifacts' bucket and of the keys, as they were when this was made."""
+
+    def __init__(self, aws: Emulator, environment: str) -> None:
+        self.environment = environment
+        self.bucket = f"mlflow-{environment}-artifacts-{ACCOUNT}-{REGION}"
+        self.bucket_policy = json.loads(aws.aws("s3").get_bucket_policy(Bucket=self.bucket)["Policy"])
+        kms = aws.aws("kms")
+        aliases = {each["AliasName"]: each.get("TargetKeyId") for each in kms.list_aliases()["Aliases"]}
+        keys = [
+            key for name, key in aliases.items() if key and name.startswith(f"alias/mlflow-{environment}")
+        ]
+        self.key_policies = {
+            f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key}": json.loads(
+                kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+            )
+            for key in keys
+        }
+
+    def check(self, aws: Emulator, *, since: int, named: bool, destroyed: bool = True) -> None:
+        """Check that a deployer may do all that Terraform did, and that others may not."""
+        calls = aws.calls(since=since)
+        on_bucket, on_keys = bucket_actions(calls, self.bucket), key_actions(calls)
+        assert {"s3:ListBucket", "s3:GetBucketPolicy", "s3:PutBucketPolicy"} <= on_bucket
+        assert {"kms:DescribeKey", "kms:GetKeyPolicy"} <= on_keys
+        if destroyed:
+            assert {"s3:DeleteBucket", "s3:DeleteBucketPolicy"} <= on_bucket
+            assert "kms:ScheduleKeyDeletion" in on_keys
+
+        arn = f"arn:aws:s3:::{self.bucket}"
+        deployers = [role("deploy"), role("deploy", team="fraud"), *([] if named else [role("any/other")])]
+        assert list(refused(on_bucket, arn, self.bucket_policy, deployers)) == []
+        assert len(self.key_policies) == KEYS
+        for key, policy in self.key_policies.items():
+            assert list(refused(on_keys, key, policy, deployers)) == [], key
+
+        # The judge does refuse: to a persona all configuration, and where deployers are named, to others the look.
+        persona = role(f"mlflow-{self.environment}/team-admin/x", team="fraud")
+        configuration = on_bucket - {"s3:ListBucket"}
+        assert len(list(refused(configuration, arn, self.bucket_policy, [persona]))) == len(configuration)
+        look = list(refused(["s3:ListBucket"], arn, self.bucket_policy, [role("any/other")]))
+        assert bool(look) == named
 
 
 def left_over(aws: Emulator) -> list[str]:
-    """Return names of what costs money or holds data: buckets, databases, instances, load balancers, VPCs."""
+    """Return names of what costs money, holds data or gives access.
+
+    That is buckets, databases, instances, load balancers, VPCs, what is in IAM, and session documents.
+    """
     reservations = aws.aws("ec2").describe_instances()["Reservations"]
     instances = [instance for reservation in reservations for instance in reservation["Instances"]]
     running = [each["InstanceId"] for each in instances if each["State"]["Name"] != "terminated"]
@@ -136,6 +235,8 @@ def left_over(aws: Emulator) -> list[str]:
         *running,
         *(each["LoadBalancerName"] for each in aws.aws("elbv2").describe_load_balancers()["LoadBalancers"]),
         *(each["VpcId"] for each in vpcs),
+        *left_in_iam(aws),
+        *(each["Name"] for each in aws.aws("ssm").list_documents(Filters=OWN)["DocumentIdentifiers"]),
     ]
 
 
@@ -151,6 +252,11 @@ def check_what_was_made(
     s3 = aws.aws("s3")
     bucket = outputs["server_bucket"]
     assert bucket == f"mlflow-{environment}-server-{ACCOUNT}-{REGION}"
+    document = aws.aws("ssm").get_document(Name=f"mlflow-{environment}-operations")
+    reviewed = (project / "templates" / "operations" / "session.json").read_text(encoding="utf-8")
+    assert document["DocumentType"] == "Session"
+    assert json.loads(document["Content"]) == json.loads(reviewed)
+
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
     uploaded = {key.rpartition("/")[2]: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
     for name in BOOT_FILES:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+
+from gatehouse.environment_file import parse_environment
+from gatehouse.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Edit = Callable[..., Path]
 App = Callable[..., Path]
+Bind = Callable[..., Settings]
 
 #: Does what main.py does, in milliseconds: a document and a manifest entry for each environment.
 WHOLE_APP = """
@@ -53,6 +59,19 @@ def edit(project: Path) -> Edit:
         return path
 
     return change
+
+
+@pytest.fixture(scope="session")
+def bind() -> Bind:
+    """A function that makes settings of dev.yaml with other bindings; keywords are top-level fields."""
+    text = (ROOT / "environments" / "dev.yaml").read_text()
+
+    def make(*bindings: object, mode: str = "roles", personas: object = None, **top: object) -> Settings:
+        access = {"mode": mode, "personas": personas or {}, "bindings": list(bindings)}
+        data = {**YAML(typ="safe", pure=True).load(text), "access": access, **top}
+        return parse_environment(json.dumps(data), "dev.yaml")
+
+    return make
 
 
 @pytest.fixture

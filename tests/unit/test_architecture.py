@@ -15,11 +15,20 @@ Rule = Callable[[PurePosixPath, str], list[str]]
 
 CDKTF = frozenset({"cdktf", "cdktf_cdktf_provider_aws", "constructs", "jsii"})
 #: What constructs may know of plain Python: values and rendering, never commands or verdicts.
-OPEN_TO_MODULES = frozenset({"gatehouse.settings", "gatehouse.fields", "gatehouse.policies"})
+OPEN_TO_MODULES = frozenset(
+    {
+        "gatehouse.bindings",
+        "gatehouse.fields",
+        "gatehouse.personas",
+        "gatehouse.policies",
+        "gatehouse.settings",
+    }
+)
 #: Arguments whose Terraform type is a map, and our own that are looked things up in.
 MAPS = frozenset(
     {
         "dimensions",
+        "lengths",
         "policy_values",
         "request_parameters",
         "response_parameters",

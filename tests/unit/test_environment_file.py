@@ -205,17 +205,21 @@ BAD = {
     "five zones": Bad(
         "zones: 2", "zones: 5", "network.create.availability_zones", "5", "is too large", "from 2 to 4"
     ),
-    "unknown region": Bad("eu-west-1", "mars-1", "region", '"mars-1"', "not a region", "eu-west-1"),
+    "unknown region": Bad(
+        "region: eu-west-1", "region: mars-1", "region", '"mars-1"', "not a region", "eu-west-1"
+    ),
     "team with a slash": Bad(
         "fraud,", "fraud/x,", "teams[0]", '"fraud/x"', "not a team name", "a-z, 0-9 and '-'"
     ),
     "team in capitals": Bad("fraud,", "Fraud,", "teams[0]", '"Fraud"', "not a team name", "a-z"),
     "team with a star": Bad("fraud,", '"*",', "teams[0]", '"*"', "not a team name", "a-z"),
     "team that MLflow keeps": Bad("fraud,", "default,", "teams[0]", '"default"', "MLflow keeps", "another"),
-    "team named twice": Bad("search]", "fraud]", "teams[1]", '"fraud"', "named twice", "once"),
+    "team named twice": Bad("search]", "fraud]", "teams[2]", '"fraud"', "named twice", "once"),
     "team that is a number": Bad("fraud,", "42,", "teams[0]", "42", "is a number, not text", 'quotes: "42"'),
-    "no team": Bad("[fraud, search]", "[]", "teams", "[]", "too few items", "at least 1: Teams"),
-    "one team without brackets": Bad("[fraud, search]", "fraud", "teams", '"fraud"', "not a list", "[fraud]"),
+    "no team": Bad("[fraud, pricing, search]", "[]", "teams", "[]", "too few items", "at least 1: Teams"),
+    "one team without brackets": Bad(
+        "[fraud, pricing, search]", "fraud", "teams", '"fraud"', "not a list", "[fraud]"
+    ),
     "min > max": Bad(
         "min_size: 1", "min_size: 3", "server.min_size", "3", "more than max_size (2)", "min_size <="
     ),
@@ -413,7 +417,7 @@ BAD = {
         "burst:", "7: 1\n    burst:", "api.throttle", "7", "not the name", "use one of requests"
     ),
     "a text of two lines for a list": Bad(
-        "[fraud, search]",
+        "[fraud, pricing, search]",
         "|\n  fraud\n  search",
         "teams",
         '"fraud\\nsearch\\n"',
@@ -456,7 +460,7 @@ def _of_field(error: InputError, field: str) -> Problem:
     [
         ("10.20.0.0/20", "10.20.0.0/26", 12),
         ("multi_az: false", "multi_az: 0", 29),
-        ("[fraud, search]", "\n  - fraud\n  - SEARCH", 50),
+        ("[fraud, pricing, search]", "\n  - fraud\n  - SEARCH", 50),
         ("  multi_az: false\n", "", 24),  # what is missing: the line of the section
         ("project: mlflow\n", "", 1),
         ("server:\n", "server: &again\n", 40),  # an anchor changes no line
@@ -474,7 +478,7 @@ def test_a_problem_names_its_line(edit: Edit, old: str, new: str, line: int) -> 
 def test_every_problem_is_told_in_the_order_of_lines(edit: Edit) -> None:
     edit("zones: 2", "zones: 9")
     edit("region: eu-west-1", "region: mars-1")
-    edit("[fraud, search]", "[A, 1]")
+    edit("[fraud, pricing, search]", "[A, 1]")
     with pytest.raises(InputError) as refused:
         load_environments(FOLDER, ["dev"])
     assert [problem.field for problem in refused.value.problems] == [
@@ -632,6 +636,9 @@ class TestOverlappingEnvironments:
         edit("10.20.0.0/20", "10.40.16.0/20")
         edit("region:", 'account_id: "111122223333"\nregion:')
         edit("region: eu-west-1\ntags", 'account_id: "444455556666"\nregion: eu-west-1\ntags', name="prod")
+        edit(
+            "arn:aws:iam::111122223333:saml-provider", "arn:aws:iam::444455556666:saml-provider", name="prod"
+        )
         assert len(load_environments(FOLDER)) == 2
 
     def test_a_broken_neighbour_is_left_alone(self, edit: Edit) -> None:
@@ -741,6 +748,9 @@ class TestSharedState:
         edit("backend: local", state.format("one"))
         edit(PROD_STATE, f"  {state.format('one')}\n", name="prod")
         edit("region: eu-west-1\ntags", 'account_id: "444455556666"\nregion: eu-west-1\ntags', name="prod")
+        edit(
+            "arn:aws:iam::111122223333:saml-provider", "arn:aws:iam::444455556666:saml-provider", name="prod"
+        )
         with pytest.raises(InputError) as refused:
             load_environments(FOLDER, names)
         (problem,) = refused.value.problems

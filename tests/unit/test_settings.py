@@ -154,13 +154,21 @@ class TestJsonSchema:
             (("state",), {"backend": "cloud"}),
             (("state",), {"backend": "gcs"}),
             (("account_id",), "123"),
+            (("access", "mode"), "tags"),
+            (("access", "bindings", 0, "teams"), "some"),
+            (("access", "bindings", 0, "teams"), []),
+            (("access", "bindings", 0, "trust"), {}),
+            (("access", "bindings", 0, "trust"), {"account_principals": {"arns": ["*"]}}),
+            (("access", "bindings", 0, "trust", "iam_group", "users"), ["a/b"]),
+            (("access", "personas"), {"reader": {"session_hours": 13}}),
+            (("access", "personas"), {"Reader": {}}),
             (("api", "client_cidrs"), ["everywhere"]),
         ],
     )
     def test_an_editor_marks_what_is_refused(
-        self, repository: Path, path: tuple[str, ...], value: object
+        self, repository: Path, path: tuple[Any, ...], value: object
     ) -> None:
-        data = _read(repository / "environments" / "dev.yaml")
+        data: Any = _read(repository / "environments" / "dev.yaml")
         place = data
         for part in path[:-1]:
             place = place[part]

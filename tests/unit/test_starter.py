@@ -9,7 +9,9 @@ from typing import get_args
 
 import pytest
 from pydantic import BaseModel
+from ruamel.yaml import YAML
 
+from gatehouse.access_settings import Binding, PersonaChange, Trust
 from gatehouse.environment_file import load_environments
 from gatehouse.errors import InputError
 from gatehouse.settings import Settings, Visibility
@@ -68,6 +70,17 @@ def test_the_fields_stand_in_the_order_of_the_models() -> None:
 
 def test_no_line_is_too_long_to_read() -> None:
     assert max(map(len, _text().splitlines())) <= 110
+
+
+def test_switched_on_the_access_section_has_its_shape() -> None:
+    lines = _text().splitlines()
+    start = lines.index("access:")
+    section = lines[start : next(n for n in range(start, len(lines)) if not lines[n])]
+    data = YAML(typ="safe", pure=True).load("\n".join(re.sub(r"#(?! )", "", line) for line in section))
+    (binding,) = data["access"]["bindings"]
+    assert list(binding) == list(Binding.model_fields)
+    assert list(binding["trust"]) == list(Trust.model_fields)
+    assert list(data["access"]["personas"]["my-own"]) == list(PersonaChange.model_fields)
 
 
 def test_an_existing_file_is_kept(project: Path) -> None:
