@@ -10,7 +10,7 @@ MLFLOW_VERSION := 3.17.2
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-check: $(VENV)/.run  ## synthesize every environment, validate it where terraform is there, print what was made
+check: $(VENV)/.run  ## synthesize every environment, scan it, validate it where terraform is there, print what was made
 	@$(VENV)/bin/python -m gatehouse check $(CHECK_FLAGS)
 
 test: $(VENV)/.dev $(SERVER_VENV)/.done  ## every test; those that need terraform or PostgreSQL skip without them, except in CI
@@ -51,12 +51,12 @@ $(VENV)/.uv: requirements/uv.txt
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.uv requirements/run.txt pyproject.toml
-	$(UV) pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements/run.txt
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --require-hashes -r requirements/run.txt
 	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
-	$(UV) pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # The very environment that an instance installs, from the same hash-checked file.

@@ -8,16 +8,19 @@ imported inside it, so that ``--help`` and a typing mistake answer at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from gatehouse.errors import GatehouseError
 
 if TYPE_CHECKING:
+    from gatehouse.scan.gate import Verdict
+    from gatehouse.scan.waivers import Placed
     from gatehouse.synth import Synthesis
 
 app = typer.Typer(
@@ -117,23 +120,84 @@ def check(
         typer.Option("--strict", help="Fail also if a check could not run, or if Terraform warns (for CI)."),
     ] = False,
 ) -> None:
-    """Synthesize, validate, and print what was made.
+    """Synthesize, scan, validate, and print what was made.
 
-    Validates with the terraform on the PATH; without one, or without the provider, that is not run.
+    Scans as "gatehouse scan" does. Validates with the terraform on the PATH; without one, or without the
+    provider, that is not run.
     """
     with _errors_explained():
-        from gatehouse.report import console, print_validation
+        from gatehouse.report import console, print_validation, print_verdicts
         from gatehouse.synth import synthesize
         from gatehouse.terraform import acceptable, validate
 
         synthesis = synthesize(environments)
         _print_synthesis(synthesis)
+        scanned = _judged(synthesis.documents)
+        print_verdicts(console(), scanned)
         verdicts = []
         for name, path in synthesis.documents.items():
             verdicts.append(validate(name, path))
             print_validation(console(), name, verdicts[-1])  # at once: each takes seconds
-        if not all(acceptable(verdict, strict=strict) for verdict in verdicts):
+        if not all(one.sound for one in scanned) or not all(
+            acceptable(verdict, strict=strict) for verdict in verdicts
+        ):
             raise typer.Exit(1)
+
+
+@app.command()
+def scan(
+    environments: Environments = None,
+    output_format: Annotated[
+        Literal["table", "json", "sarif", "junit", "markdown"],
+        typer.Option("--format", "-f", help="How to write the verdict."),
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output if not given.")
+    ] = None,
+) -> None:
+    """Judge what was synthesized: all checks of Checkov, and our own, less what waivers.yaml accepts.
+
+    Ends with 1 if anything is wrong, with 2 if there is no verdict.
+    """
+    with _errors_explained():
+        from gatehouse.environment_file import ENVIRONMENTS, load_environments
+        from gatehouse.files import write_atomic
+        from gatehouse.report import console, print_verdicts, verdicts_as_text
+        from gatehouse.scan.outputs import WRITERS
+        from gatehouse.synth import document_path
+
+        names = [one.environment for one in load_environments(ENVIRONMENTS, environments)]
+        verdicts = _judged({name: document_path(name) for name in names})
+        write = WRITERS.get(output_format, verdicts_as_text)
+        if output is not None:
+            write_atomic(output, write(verdicts).encode())
+        if output is not None or output_format == "table":
+            print_verdicts(console(), verdicts)
+        else:
+            typer.echo(write(verdicts), nl=False)
+        if not all(one.sound for one in verdicts):
+            raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    check: Annotated[str, typer.Argument(metavar="ID", help="A check, such as GH901 or CKV_AWS_18.")],
+) -> None:
+    """Say what a check looks for, why, and how to mend what it finds."""
+    with _errors_explained():
+        from gatehouse.report import console, print_explanation
+        from gatehouse.scan.explanation import explanation
+
+        print_explanation(console(), *explanation(check))
+
+
+@app.command()
+def waivers() -> None:
+    """Print the findings that waivers.yaml accepts as a Markdown table, for a README."""
+    with _errors_explained():
+        from gatehouse.scan.outputs import waiver_table
+
+        typer.echo(waiver_table(_waivers(_today())), nl=False)
 
 
 @catalogue.callback()
@@ -220,6 +284,25 @@ def _print_synthesis(synthesis: Synthesis) -> None:
     out = console()
     print_resources(out, summaries)
     print_documents(out, summaries, synthesis.seconds)
+
+
+def _judged(documents: Mapping[str, Path]) -> tuple[Verdict, ...]:
+    """Return the verdict on each document as of today, by the waivers of the project in the current folder."""
+    from gatehouse.scan import gate
+
+    today = _today()
+    return gate.judge_documents(documents, _waivers(today), today)
+
+
+def _waivers(today: date) -> tuple[Placed, ...]:
+    from gatehouse.environment_file import ENVIRONMENTS, environment_names
+    from gatehouse.scan.waivers import WAIVERS, load_waivers
+
+    return load_waivers(WAIVERS, environment_names(ENVIRONMENTS), today)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 @contextmanager

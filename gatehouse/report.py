@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import TextIO
 
 from rich import box
@@ -12,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gatehouse.catalogue.model import CAPABILITIES, Catalogue
+from gatehouse.scan.findings import Finding
+from gatehouse.scan.gate import Verdict
+from gatehouse.scan.outputs import severity_of
 from gatehouse.summary import AREAS, OTHER, Summary
 from gatehouse.terraform import Outcome, Validation
 
@@ -62,6 +66,48 @@ def print_validation(out: Console, environment: str, validation: Validation) -> 
     out.print(verdict, soft_wrap=True)
     for diagnostic in validation.diagnostics:
         out.print(Text(f"  {diagnostic}"), soft_wrap=True)
+
+
+def print_verdicts(out: Console, verdicts: Sequence[Verdict]) -> None:
+    """Print the verdict of a scan on each environment, with every failed check below it."""
+    for verdict in verdicts:
+        _print_verdict(out, verdict)
+
+
+def verdicts_as_text(verdicts: Sequence[Verdict]) -> str:
+    """Return what is printed of them in a pipe."""
+    text = StringIO()
+    print_verdicts(console(text), verdicts)
+    return text.getvalue()
+
+
+def _print_verdict(out: Console, verdict: Verdict) -> None:
+    line = Text(f"scan {verdict.environment}: ")
+    line.append(*(("passed", "green") if verdict.sound else ("failed", "bold red")))
+    counts = f"{verdict.passed} checks passed, {len(verdict.failed)} failed, {len(verdict.waived)} waived"
+    out.print(line.append(f", {counts}, {verdict.seconds:.1f} s"), soft_wrap=True)
+    if verdict.failed:
+        out.print(_findings(out, verdict.failed))
+
+
+def print_explanation(out: Console, title: str, parts: Mapping[str, str]) -> None:
+    """Print what is known of a check: a title, then each part that is not empty."""
+    out.print(Text(title, style="bold"), soft_wrap=True)
+    for name, text in parts.items():
+        if text:
+            out.print(Text(f"{name}: {' '.join(text.split())}"))
+
+
+def _findings(out: Console, findings: Sequence[Finding]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("check", no_wrap=True)
+    table.add_column("severity", no_wrap=True)
+    table.add_column("where", overflow="fold", ratio=5)
+    table.add_column("what", overflow="fold", ratio=4)
+    for one in findings:
+        where = f"{one.address}\n{one.place}" if one.place else one.address
+        table.add_row(one.check, severity_of(one) or "-", where, one.detail)
+    return table
 
 
 def print_catalogues(out: Console, catalogues: Sequence[Catalogue]) -> None:

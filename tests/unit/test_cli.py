@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner, Result
 
+import gatehouse.scan.gate
 import gatehouse.synth
 import gatehouse.terraform
 from gatehouse.cli import app as commands
+from gatehouse.scan.checkov_gate import Scanned
+from gatehouse.scan.findings import Finding
 from gatehouse.settings import json_schema_text
 from gatehouse.terraform import Diagnostic, Outcome, Validation
 
 if TYPE_CHECKING:
     from .conftest import App, Edit
 
+FINDING = Finding("CKV_AWS_1", "aws_vpc.dev", "has no flow log", "id")
 FAILED = Validation(Outcome.FAILED, (Diagnostic("error", "No such argument", "", "aws_vpc.this"),))
 WARNED = Validation(Outcome.PASSED, (Diagnostic("warning", "deprecated"),))
 NOT_RUN = Validation(Outcome.NOT_RUN, reason="terraform is not on the PATH")
@@ -31,10 +36,16 @@ def _run(*arguments: str) -> Result:
 
 @pytest.fixture
 def stand_in(project: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose app and whose terraform are stand-ins; all is well with them."""
+    """A project whose app, whose Checkov and whose terraform are stand-ins; all is well with them."""
     monkeypatch.setattr(gatehouse.synth, "APP", app())
+    _found(monkeypatch)
     _verdict(monkeypatch, Validation(Outcome.PASSED))
     return project
+
+
+def _found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
+    monkeypatch.setattr(gatehouse.scan.gate, "scan", lambda _path: Scanned(findings, 3))
+    monkeypatch.setattr(gatehouse.scan.gate, "LINTERS", ())
 
 
 def _verdict(monkeypatch: pytest.MonkeyPatch, verdict: Validation) -> None:
@@ -159,6 +170,12 @@ class TestCheck:
         assert "terraform validate dev: passed, 0 warnings" in result.stdout
         assert "terraform validate prod: passed, 0 warnings" in result.stdout
 
+    def test_it_scans_before_it_validates(self, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        _found(monkeypatch, FINDING)
+        result = _run("check", "dev")
+        assert result.exit_code == 1
+        assert "scan dev: failed" in result.stdout.partition("terraform validate dev: passed")[0]
+
     @pytest.mark.parametrize(
         ("verdict", "usual", "strict"), [(FAILED, 1, 1), (WARNED, 0, 1), (NOT_RUN, 0, 1)]
     )
@@ -184,3 +201,96 @@ class TestCheck:
         result = _run("check")
         assert result.exit_code == 2
         assert "gatehouse init dev" in result.stderr
+
+
+class TestScan:
+    """``gatehouse scan``."""
+
+    @pytest.fixture(autouse=True)
+    def _synthesized(self, stand_in: Path) -> None:
+        assert _run("synth").exit_code == 0
+
+    def test_a_sound_project_passes(self) -> None:
+        result = _run("scan")
+        assert result.exit_code == 0
+        assert [line.split(",")[0] for line in result.stdout.splitlines()] == [
+            "scan dev: passed",
+            "scan prod: passed",
+        ]
+
+    def test_a_finding_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _found(monkeypatch, FINDING)
+        result = _run("scan", "dev")
+        assert result.exit_code == 1
+        assert "has no flow log" in result.stdout
+        assert "prod" not in result.stdout
+
+    def test_a_waiver_of_the_project_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _found(monkeypatch, FINDING)
+        reason = "This network is that of a test and has nothing in it."
+        expires = datetime.now(UTC).date().isoformat()
+        waiver = f"{{check: CKV_AWS_1, resource: aws_vpc.*, reason: {reason}, owner: us, expires: {expires}, "
+        Path("waivers.yaml").write_text(f"waivers:\n  - {waiver}environments: [all]}}\n")
+        _found(monkeypatch, FINDING)
+        assert _run("scan", "dev").exit_code == 0
+        _found(monkeypatch)
+        assert "GH902" in _run("scan", "dev").stdout
+
+    def test_a_bad_waiver_exits_2(self) -> None:
+        Path("waivers.yaml").write_text("waivers: 7\n")
+        result = _run("scan")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("waivers.yaml:1: waivers: 7 is a number, not a list. Fix: ")
+
+    @pytest.mark.parametrize(
+        ("name", "start"),
+        [
+            ("json", "{\n"),
+            ("sarif", "{\n"),
+            ("junit", "<?xml"),
+            ("markdown", "# Scan"),
+            ("table", "scan dev"),
+        ],
+    )
+    def test_every_format_is_printed_and_written(self, name: str, start: str) -> None:
+        assert _run("scan", "--format", name).stdout.startswith(start)
+        result = _run("scan", "--format", name, "--output", "out/verdict")
+        assert result.exit_code == 0
+        assert Path("out/verdict").read_text().startswith(start)
+        assert result.stdout.startswith("scan dev: passed")
+
+    def test_a_verdict_is_written_where_it_is_bad(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _found(monkeypatch, FINDING)
+        assert _run("scan", "--format", "json", "-o", "verdict.json").exit_code == 1
+        assert json.loads(Path("verdict.json").read_text())["sound"] is False
+
+    def test_no_output_folder_exits_2(self) -> None:
+        Path("cdktf.out").rename("elsewhere")
+        result = _run("scan")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            "cdktf.out/stacks/dev/cdk.tf.json: cannot be read: No such file or directory. "
+            "Fix: synthesize it anew: gatehouse synth\n"
+        )
+
+    def test_an_unknown_format_is_wrong_usage(self) -> None:
+        assert _run("scan", "--format", "yaml").exit_code == 2
+
+    def test_an_unknown_environment_is_explained(self) -> None:
+        result = _run("scan", "pro")
+        assert result.exit_code == 2
+        assert 'Fix: write "prod"' in result.stderr
+
+
+class TestExplain:
+    """``gatehouse explain``."""
+
+    def test_our_own_checks_are_explained(self) -> None:
+        result = _run("explain", "gh901")
+        assert result.exit_code == 0
+        assert result.stdout.startswith("GH901: A waiver has expired\nseverity: medium\nwhy: ")
+
+    def test_what_is_no_check_is_refused(self) -> None:
+        result = _run("explain", "GH9O1")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == 'explain: "GH9O1" is no check. Fix: use GH901, or one of Checkov.\n'

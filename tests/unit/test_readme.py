@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from ruamel.yaml import YAML
 
 from gatehouse.bindings import roles
 from gatehouse.catalogue.model import Capability
+from gatehouse.environment_file import environment_names
 from gatehouse.fields import ROOT
 from gatehouse.personas.use import render_bound
+from gatehouse.scan.outputs import waiver_table
+from gatehouse.scan.waivers import WAIVERS, load_waivers
 from gatehouse.settings import Settings
 from tests.unit.test_personas import NAMES
 
@@ -36,6 +40,13 @@ def settings_with(text: str) -> Settings:
     """Return the dev example with the sections that a block of the README holds."""
     example: dict[str, Any] = YAML(typ="safe").load(ROOT / "environments" / "dev.yaml")
     return Settings.model_validate({**example, **YAML(typ="safe").load(text)})
+
+
+def test_the_waivers_shown_are_those_that_count() -> None:
+    """Written anew by: gatehouse waivers."""
+    placed = load_waivers(ROOT / WAIVERS, environment_names(ROOT / "environments"), date(2026, 11, 23))
+    shown = README.partition("<!-- waivers -->\n")[2].partition("<!-- end of waivers -->")[0]
+    assert shown.strip() == waiver_table(placed).strip()
 
 
 def test_the_bindings_shown_make_roles() -> None:
