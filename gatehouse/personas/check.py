@@ -114,7 +114,7 @@ def no_exceptions(statement: Statement) -> Iterator[Finding]:
 
 def known_actions(statement: Statement) -> Iterator[Finding]:
     """Every action exists, spelled as AWS spells it; a Deny's pattern matches at least one."""
-    for action in [*_listed(statement, "Action"), *_listed(statement, "NotAction")]:
+    for action in [*listed(statement, "Action"), *listed(statement, "NotAction")]:
         found = actions_named(action)
         if action == "*" or action in found:
             continue
@@ -164,7 +164,7 @@ def keys_through_services(statement: Statement) -> Iterator[Finding]:
 
 def named_resources(statement: Statement) -> Iterator[Finding]:
     """An action that supports resources is granted on resources that are named."""
-    broad = [resource for resource in _listed(statement, "Resource") if _is_everything(resource)]
+    broad = [resource for resource in listed(statement, "Resource") if _is_everything(resource)]
     if not broad or _is_deny(statement):
         return
     for action in _granted(statement):
@@ -189,13 +189,14 @@ def _is_deny(statement: Statement) -> bool:
     return bool(statement.get("Effect") == "Deny")
 
 
-def _listed(statement: Statement, key: str) -> list[str]:
+def listed(statement: Statement, key: str) -> list[str]:
+    """Return the texts of an element that may be one text, a list, or absent."""
     value = statement.get(key, [])
     return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
 def _granted(statement: Statement) -> list[str]:
-    return [] if _is_deny(statement) else _listed(statement, "Action")
+    return [] if _is_deny(statement) else listed(statement, "Action")
 
 
 def _is_everything(resource: str) -> bool:

@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 
 from gatehouse.catalogue.model import Capability, Catalogue, CatalogueError
 from gatehouse.fields import ROOT
-from gatehouse.personas.check import check_persona
+from gatehouse.personas.actions import service_of
+from gatehouse.personas.check import check_persona, listed
 from gatehouse.personas.cover import cover
 from gatehouse.personas.grants import Grant, grants
 from gatehouse.personas.model import ROUTE_SUFFIXES, Persona, Scope
@@ -198,10 +199,10 @@ class _Asked:
 
         """
         for statement in statements:
-            services = {action.partition(":")[0].lower() for action in _listed(statement["Action"])}
             if statement["Effect"] != "Allow":
                 continue
-            for resource in _listed(statement["Resource"]):
+            services = {service_of(action) for action in listed(statement, "Action")}
+            for resource in listed(statement, "Resource"):
                 if "execute-api" in services and resource not in self._written:
                     self._refuse(f"{statement['Sid']} grants {resource} by hand", "call routes(...)")
                 if "s3" in services and not resource.startswith(self._objects) and resource != self._bucket:
@@ -225,10 +226,6 @@ class _Asked:
         raise PolicyError(f"{self._name}: {problem}. Fix: {fix}")
 
 
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
 def _read(persona: Persona, name: str) -> str:
     try:
         text = persona.template.read_text(encoding="utf-8")
@@ -242,10 +239,9 @@ def _read(persona: Persona, name: str) -> str:
     return text
 
 
-def _documents(name: str, statements: Iterable[dict[str, Any]], names: Names) -> Iterable[Document]:
+def _documents(name: str, statements: Sequence[dict[str, Any]], names: Names) -> Iterable[Document]:
     """Cut a persona's statements into managed policies: those on routes apart from all others."""
-    all_statements = list(statements)
-    routes = [statement for statement in all_statements if _is_route(statement)]
+    routes = [statement for statement in statements if _is_route(statement)]
     parts = list(_cut(routes, names.lengths))
     if len(parts) > MOST_ROUTE_POLICIES:
         raise PolicyError(
@@ -254,7 +250,7 @@ def _documents(name: str, statements: Iterable[dict[str, Any]], names: Names) ->
         )
     for suffix, part in zip(ROUTE_SUFFIXES, parts, strict=False):
         yield Document(suffix, _text(name, part, names, _FIX_ROUTES))
-    others = [statement for statement in all_statements if not _is_route(statement)]
+    others = [statement for statement in statements if not _is_route(statement)]
     if others:
         yield Document("", _text(name, others, names, "shorten the template"))
 

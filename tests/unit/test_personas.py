@@ -165,6 +165,12 @@ def test_a_persona_of_a_users_own(tmp_path: Path) -> None:
     assert list(statements(rendered)) == ["RegistryRead", "ArtifactsWriteObjects", "ArtifactsWriteEncrypt"]
 
 
+def test_a_persona_may_deny_what_it_does_not_name(tmp_path: Path) -> None:
+    deny = json.dumps({"Sid": "OnlyReads", "Effect": "Deny", "NotAction": "execute-api:*", "Resource": "*"})
+    rendered = render_persona(own(tmp_path, policy('{{ routes("runs:read") }}', deny)), CATALOGUE, NAMES)
+    assert list(statements(rendered)) == ["RunsRead", "OnlyReads"]
+
+
 REFUSED = [
     (policy("{{ nothing }}"), "'nothing' is undefined"),
     (policy("{{ routes( }}"), "Jinja syntax"),
