@@ -24,6 +24,12 @@ def has_wildcard(action: str) -> bool:
     return _WILDCARD.search(action) is not None
 
 
+def wildcards(pattern: str, flags: re.RegexFlag) -> re.Pattern[str]:
+    """Return the expression of a pattern in which ``*`` is any text and ``?`` any one character."""
+    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in pattern)
+    return re.compile("".join(parts), flags)
+
+
 def service_of(action: str) -> str:
     """Return the service's prefix in small letters, as IAM compares it; of ``*`` it is ``*``."""
     return action.partition(":")[0].lower()
@@ -35,8 +41,7 @@ def actions_named(pattern: str) -> list[str]:
     IAM takes no wildcard in the service's prefix, except ``*`` alone, which is not listed here.
     """
     service, _, name = pattern.partition(":")
-    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in name)
-    matches = re.compile("".join(parts), re.IGNORECASE).fullmatch
+    matches = wildcards(name, re.IGNORECASE).fullmatch
     return [f"{service.lower()}:{known}" for known in _names(service) if matches(known)]
 
 

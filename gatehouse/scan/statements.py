@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from gatehouse.errors import show
-from gatehouse.personas.actions import actions_named, has_wildcard
+from gatehouse.personas.actions import actions_named, has_wildcard, wildcards
 
 _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?")
 
@@ -226,5 +226,4 @@ def matches(pattern: str, text: str) -> bool:
 
 @cache
 def _regex(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in pattern)
-    return re.compile("".join(parts), re.DOTALL)
+    return wildcards(pattern, re.DOTALL)
