@@ -31,9 +31,13 @@ golden: $(VENV)/.dev  ## write the golden files anew; review the diff
 catalogue: $(VENV)/.run $(SERVER_VENV)/.done  ## write the route catalogue of the pinned MLflow anew; review the diff
 	$(VENV)/bin/gatehouse catalogue build --mlflow-python $(SERVER_VENV)/bin/python
 
-bench: $(VENV)/.dev  ## synth times: stock and fast and their ratio; many teams, with the sizes of their policies
+bench: $(VENV)/.dev  ## synth times: stock and fast and their ratio; many teams, with the sizes of their policies; decisions a second; each stage of a check
 	$(VENV)/bin/python benchmarks/synth.py
 	$(VENV)/bin/python benchmarks/teams.py
+	$(VENV)/bin/python benchmarks/access.py
+	$(VENV)/bin/python benchmarks/matrix.py
+	$(VENV)/bin/python benchmarks/proof.py
+	$(VENV)/bin/python benchmarks/scan.py
 
 lock: $(VENV)/.uv  ## resolve anew: requirements/*.txt and the server's requirements
 	printf 'uv==0.13.8\n' | $(UV) pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 -o requirements/uv.txt -

@@ -14,14 +14,15 @@ from gatehouse.bindings import Role, roles
 from gatehouse.fields import ALL, RefusedError
 from gatehouse.personas.model import BUILT_IN, ROUTE_SUFFIXES, Scope
 from gatehouse.problems import closest
+from gatehouse.quotas import ROLES
 
 if TYPE_CHECKING:
     from gatehouse.settings import Settings
 
 #: Roles of the stack itself, PREFIX-NAME; names of IAM are one space, whatever the path.
 SERVICE_ROLES = ("api-logs", "database-monitoring", "flow-logs", "server")
-#: IAM User Guide, "IAM and AWS STS quotas": roles and groups an account, groups a user, lengths.
-MAX_ROLES, MAX_GROUPS, MAX_GROUPS_A_USER = 1_000, 300, 10
+#: IAM User Guide, "IAM and AWS STS quotas": groups an account, groups a user, lengths.
+MAX_GROUPS, MAX_GROUPS_A_USER = 300, 10
 MAX_ROLE_NAME, MAX_DESCRIPTION = 64, 1_000
 #: Start of what the stack's own managed policies are named: PREFIX-boundary, PREFIX-boundary-team and so on.
 BOUNDARY = "boundary"
@@ -190,14 +191,14 @@ def _listed_users(settings: Settings) -> Iterator[tuple[str, str]]:
 def _check_number(settings: Settings) -> None:
     """Count roles before they are made: a thousand teams would make many."""
     made = len(SERVICE_ROLES) + sum(_count(binding, settings) for binding in settings.access.bindings)
-    if made > MAX_ROLES:
+    if made > ROLES:
         fix = (
             'switch access.mode to "session_tags"'
             if settings.access.mode is Mode.ROLES
             else "list fewer teams for machines, which get a role for each team, or use more accounts"
         )
         raise RefusedError(
-            f"makes {made:,} roles with those of the stack, and an account takes {MAX_ROLES:,}",
+            f"makes {made:,} roles with those of the stack, and an account takes {ROLES:,}",
             fix,
             field="access.bindings",
             hidden=True,

@@ -36,6 +36,7 @@ from gatehouse.fields import (
     UserName,
     WorkspaceName,
 )
+from gatehouse.invariant_settings import OwnInvariant
 from gatehouse.personas.model import BUILT_IN, Scope
 from gatehouse.problems import closest
 
@@ -330,6 +331,32 @@ class Access(Model):
     """Personas to add, or built-in ones to change."""
     bindings: Annotated[tuple[Binding, ...], Field(strict=False)] = ()
     """Who may be which persona in which team."""
+    invariants: Annotated[tuple[OwnInvariant, ...], Field(strict=False)] = ()
+    """What nobody may do, to be proved beside what is proved of every stack."""
+
+    @model_validator(mode="after")
+    def _invariants_of_personas(self) -> Access:
+        known = [*BUILT_IN, *self.personas]
+        names = [one.name for one in self.invariants]
+        for position, one in enumerate(self.invariants):
+            if names.count(one.name) > 1:
+                raise RefusedError(
+                    "is the name of two invariants",
+                    "name each differently",
+                    field=f"invariants.{position}.name",
+                    value=one.name,
+                )
+            for field in ("personas", "except_personas"):
+                for name in getattr(one.who, field):
+                    if name not in known:
+                        meant = closest(name, known)
+                        raise RefusedError(
+                            f"is no persona; there are {', '.join(known)}",
+                            f'write "{meant}"' if meant else "use one of them",
+                            field=f"invariants.{position}.who.{field}",
+                            value=name,
+                        )
+        return self
 
     @model_validator(mode="after")
     def _known_personas(self) -> Access:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from gatehouse.access_settings import Binding, Mode, Service
 from gatehouse.fields import ALL
 from gatehouse.personas.model import Persona, Scope, personas
-from gatehouse.policies import ACCOUNT_LENGTH, Kind, PolicyError, render_policy
+from gatehouse.policies import Kind, PolicyError, render_policy
+from gatehouse.quotas import ACCOUNT_LENGTH
 from gatehouse.trust import Entry, GroupEntry, ServiceEntry, machines, people
 
 if TYPE_CHECKING:

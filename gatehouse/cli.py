@@ -7,16 +7,15 @@ imported inside it, so that ``--help`` and a typing mistake answer at once.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gatehouse.errors import GatehouseError
+from gatehouse.access_cli import access
+from gatehouse.cli_errors import errors_explained as _errors_explained
 
 if TYPE_CHECKING:
     from gatehouse.scan.gate import Verdict
@@ -41,12 +40,6 @@ catalogue = typer.Typer(
 )
 app.add_typer(catalogue, name="catalogue")
 
-access = typer.Typer(
-    help="Who can do what, as AWS decides it from the policies.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
 app.add_typer(access, name="access")
 
 MlflowPython = Annotated[
@@ -120,13 +113,14 @@ def check(
         typer.Option("--strict", help="Fail also if a check could not run, or if Terraform warns (for CI)."),
     ] = False,
 ) -> None:
-    """Synthesize, scan, validate, and print what was made.
+    """Synthesize, scan, prove, validate, and print what was made.
 
-    Scans as "gatehouse scan" does. Validates with the terraform on the PATH; without one, or without the
-    provider, that is not run.
+    Scans as "gatehouse scan" does, proves as "gatehouse access prove" and "gatehouse network" do. Validates with the
+    terraform on the PATH; without one, or without the provider, that is not run.
     """
     with _errors_explained():
-        from gatehouse.report import console, print_validation, print_verdicts
+        from gatehouse import steps
+        from gatehouse.report import console, print_step, print_validation, print_verdicts
         from gatehouse.synth import synthesize
         from gatehouse.terraform import acceptable, validate
 
@@ -134,19 +128,27 @@ def check(
         _print_synthesis(synthesis)
         scanned = _judged(synthesis.documents)
         print_verdicts(console(), scanned)
+        proved = [judge(name) for name in synthesis.documents for judge in steps.STEPS]
+        for step in proved:
+            print_step(console(), step)
         verdicts = []
         for name, path in synthesis.documents.items():
             verdicts.append(validate(name, path))
             print_validation(console(), name, verdicts[-1])  # at once: each takes seconds
-        if not all(one.sound for one in scanned) or not all(
-            acceptable(verdict, strict=strict) for verdict in verdicts
-        ):
+        sound = all(one.sound for one in scanned) and all(one.sound for one in proved)
+        if not sound or not all(acceptable(verdict, strict=strict) for verdict in verdicts):
             raise typer.Exit(1)
 
 
 @app.command()
 def scan(
     environments: Environments = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan", metavar="JSON", help="A plan of the one environment, from terraform show -json."
+        ),
+    ] = None,
     output_format: Annotated[
         Literal["table", "json", "sarif", "junit", "markdown"],
         typer.Option("--format", "-f", help="How to write the verdict."),
@@ -157,17 +159,24 @@ def scan(
 ) -> None:
     """Judge what was synthesized: all checks of Checkov, and our own, less what waivers.yaml accepts.
 
+    With a plan, that as well, where variables and defaults have their values.
     Ends with 1 if anything is wrong, with 2 if there is no verdict.
     """
     with _errors_explained():
         from gatehouse.environment_file import ENVIRONMENTS, load_environments
         from gatehouse.files import write_atomic
+        from gatehouse.inputs import check_current
         from gatehouse.report import console, print_verdicts, verdicts_as_text
         from gatehouse.scan.outputs import WRITERS
         from gatehouse.synth import document_path
 
         names = [one.environment for one in load_environments(ENVIRONMENTS, environments)]
-        verdicts = _judged({name: document_path(name) for name in names})
+        documents = {name: document_path(name) for name in names}
+        for name, document in documents.items():
+            check_current(document, name)
+        if plan is not None and len(names) > 1:
+            raise typer.BadParameter("a plan is that of one environment. Fix: name it", param_hint="--plan")
+        verdicts = _judged(documents, {} if plan is None else {names[0]: plan})
         write = WRITERS.get(output_format, verdicts_as_text)
         if output is not None:
             write_atomic(output, write(verdicts).encode())
@@ -189,6 +198,59 @@ def explain(
         from gatehouse.scan.explanation import explanation
 
         print_explanation(console(), *explanation(check))
+
+
+@app.command()
+def network(
+    environment: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENV", help="An environment that was synthesized, or a document or plan as JSON."
+        ),
+    ],
+    output_format: Annotated[
+        Literal["table", "json", "svg", "mermaid", "markdown"],
+        typer.Option("--format", "-f", help="How to write it; svg and mermaid are pictures."),
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output if not given.")
+    ] = None,
+    no_egress: Annotated[
+        bool,
+        typer.Option(
+            "--no-egress", help="Nothing may lead out of the VPC; asked of itself without NAT gateways."
+        ),
+    ] = False,
+    account: Annotated[
+        str | None, typer.Option(metavar="ID", help="Account of the stack, 12 digits.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Region, if not that of the file.")
+    ] = None,
+    variables: Annotated[
+        list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="Value of a Terraform variable.")
+    ] = None,
+) -> None:
+    """Prove who can open a connection to whom, from groups, routes, network ACLs and endpoints.
+
+    Ends with 1 if anything is reached that must not be, with 2 if there is no verdict.
+    """
+    with _errors_explained():
+        from gatehouse.files import write_atomic
+        from gatehouse.named_document import read_named
+        from gatehouse.reachability.report import print_report, report_on, written
+        from gatehouse.report import console
+
+        document = read_named(environment, account=account, region=region, variables=variables or ())
+        report = report_on(document, no_egress=no_egress)
+        if output is not None:
+            write_atomic(output, written(report, output_format).encode())
+        if output is not None or output_format == "table":
+            print_report(console(), report)
+        else:
+            typer.echo(written(report, output_format), nl=False)
+        if not report.sound:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -250,27 +312,6 @@ def catalogue_check(mlflow_python: MlflowPython) -> None:
         typer.echo(f"MLflow {built.mlflow_version}: {len(built)} routes, all as in the catalogue.")
 
 
-@access.command("evaluate")
-def access_evaluate(
-    schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of a case and of its answer instead.")
-    ] = False,
-) -> None:
-    """Decide cases from standard input, a JSON object a line; one answer a line, in the same order.
-
-    A line that cannot be decided is answered with an error.
-    """
-    with _errors_explained():
-        from gatehouse.access.cases import answers
-        from gatehouse.access.schema import schema_text
-
-        if schema:
-            typer.echo(schema_text(), nl=False)
-            return
-        for line in answers(sys.stdin):
-            typer.echo(line)
-
-
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     app()
@@ -286,12 +327,12 @@ def _print_synthesis(synthesis: Synthesis) -> None:
     print_documents(out, summaries, synthesis.seconds)
 
 
-def _judged(documents: Mapping[str, Path]) -> tuple[Verdict, ...]:
+def _judged(documents: Mapping[str, Path], plans: Mapping[str, Path] | None = None) -> tuple[Verdict, ...]:
     """Return the verdict on each document as of today, by the waivers of the project in the current folder."""
     from gatehouse.scan import gate
 
     today = _today()
-    return gate.judge_documents(documents, _waivers(today), today)
+    return gate.judge_documents(documents, _waivers(today), today, plans=plans or {})
 
 
 def _waivers(today: date) -> tuple[Placed, ...]:
@@ -303,17 +344,3 @@ def _waivers(today: date) -> tuple[Placed, ...]:
 
 def _today() -> date:
     return datetime.now(UTC).date()
-
-
-@contextmanager
-def _errors_explained() -> Iterator[None]:
-    """Print an error that we raised, or that the file system did, without a traceback."""
-    try:
-        yield
-    except GatehouseError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.exit_code) from None
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"{place}{error.strerror or error}", err=True)
-        raise typer.Exit(1) from None

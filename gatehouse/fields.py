@@ -337,9 +337,9 @@ ObjectKey = Annotated[
 SnapshotId = Annotated[
     str,
     Pattern(
-        r"[A-Za-z][A-Za-z0-9:-]{0,254}|arn:aws:rds:[a-z0-9-]+:\d{12}:snapshot:[A-Za-z0-9:-]+",
-        "an RDS snapshot",
-        "write its identifier or its ARN",
+        r"(?!arn:)[A-Za-z][A-Za-z0-9:-]{0,254}",
+        "an RDS snapshot of the account",
+        "write its identifier; copy a snapshot that another account shares first",
     ),
 ]
 Organization = Annotated[
@@ -385,6 +385,9 @@ Team = Annotated[
 ]
 RegionName = Annotated[
     str, AfterValidator(_region), WithJsonSchema({"type": "string", "enum": list(REGIONS)})
+]
+ZoneLetter = Annotated[
+    str, Pattern("[a-z]", "the letter of an availability zone", 'write "a" for eu-west-1a, and so on')
 ]
 MlflowVersion = Annotated[
     str, AfterValidator(_mlflow_version), WithJsonSchema({"type": "string", "enum": list(MLFLOW_VERSIONS)})

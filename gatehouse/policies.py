@@ -35,16 +35,14 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from gatehouse import quotas
 from gatehouse.errors import GatehouseError
 from gatehouse.fields import ROOT
+from gatehouse.quotas import REFERENCE_LENGTH
 
 TEMPLATES = ROOT / "templates"
 #: A reference made by cdktf: opaque until synthesis, so neither its text nor its length is known here.
 REFERENCE = re.compile(r"\$\{TfToken\[[A-Za-z0-9_.]+\]\}")
-#: Characters counted for a reference: the ARNs of these stacks stay below it.
-REFERENCE_LENGTH = 110
-#: Of a reference to an account's id.
-ACCOUNT_LENGTH = 12
 _NO_LENGTHS: Mapping[str, int] = MappingProxyType({})
 _SID = re.compile(r"[A-Za-z0-9]+")
 _TEMPLATE_START = re.compile(r"([$%])\{")
@@ -60,26 +58,21 @@ class PolicyError(GatehouseError):
 
 
 class Kind(Enum):
-    """What a document is attached to: its name in messages and its quota in characters, white space left out.
+    """What a document is attached to: its name in messages and its quota in characters, white space left out."""
 
-    Sources: IAM User Guide, "IAM and AWS STS quotas"; S3 User Guide, "Bucket policies"; KMS Developer Guide,
-    "Resource quotas"; AWS PrivateLink Guide, "Control access using endpoint policies"; API Gateway Developer
-    Guide, "Quotas for REST APIs"; Amazon SNS and Secrets Manager have 30 KB and 20 KB.
-    """
-
-    MANAGED = ("managed policy", 6_144)
-    INLINE = ("inline policies of a role", 10_240)
-    GROUP = ("inline policies of a group", 5_120)
+    MANAGED = ("managed policy", quotas.MANAGED_POLICY)
+    INLINE = ("inline policies of a role", quotas.ROLE_INLINE_POLICIES)
+    GROUP = ("inline policies of a group", quotas.GROUP_INLINE_POLICIES)
     TRUST = (
         "trust policy",
-        2_048,
+        quotas.TRUST_POLICY,
         "split the binding: fewer kinds of principal, or shorter lists",
     )
-    BUCKET = ("bucket policy", 20_480)
-    KEY = ("key policy", 32_768)
-    ENDPOINT = ("endpoint policy", 20_480)
-    API = ("API resource policy", 8_192)
-    TOPIC = ("topic policy", 30_720)
+    BUCKET = ("bucket policy", quotas.BUCKET_POLICY)
+    KEY = ("key policy", quotas.KEY_POLICY)
+    ENDPOINT = ("endpoint policy", quotas.ENDPOINT_POLICY)
+    API = ("API resource policy", quotas.API_POLICY)
+    TOPIC = ("topic policy", quotas.TOPIC_POLICY)
 
     def __init__(self, title: str, quota: int, fix: str = "shorten the template, or what fills it") -> None:
         """Give each member its title, its quota, and the way out where the quota is exceeded."""
@@ -182,7 +175,7 @@ def parse_policy(text: str, name: str) -> dict[str, Any]:
 def measure(text: str, *, spaces: bool = False, lengths: Mapping[str, int] = _NO_LENGTHS) -> int:
     """Return the size of a document: in bytes with ``spaces``, else in characters without them, as IAM counts.
 
-    A reference counts as ``lengths`` says, or else :data:`REFERENCE_LENGTH`: its value is known only when Terraform
+    A reference counts as ``lengths`` says, or else ``REFERENCE_LENGTH``: its value is known only when Terraform
     applies.
     """
     plain = REFERENCE.sub(lambda found: "x" * lengths.get(found.group(), REFERENCE_LENGTH), text)

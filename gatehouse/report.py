@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich import box
 from rich.console import Console
@@ -15,9 +15,12 @@ from rich.text import Text
 from gatehouse.catalogue.model import CAPABILITIES, Catalogue
 from gatehouse.scan.findings import Finding
 from gatehouse.scan.gate import Verdict
-from gatehouse.scan.outputs import severity_of
+from gatehouse.scan.outputs import plan_counts, severity_of
 from gatehouse.summary import AREAS, OTHER, Summary
 from gatehouse.terraform import Outcome, Validation
+
+if TYPE_CHECKING:
+    from gatehouse.steps import Step
 
 #: Width where there is no terminal to ask.
 PLAIN_WIDTH = 100
@@ -68,6 +71,16 @@ def print_validation(out: Console, environment: str, validation: Validation) -> 
         out.print(Text(f"  {diagnostic}"), soft_wrap=True)
 
 
+def print_step(out: Console, step: Step) -> None:
+    """Print one line on a verdict of a check, and the whole of it if it is a bad one."""
+    line = Text(f"{step.name}: ")
+    line.append(*(("passed", "green") if step.sound else ("failed", "bold red")))
+    line.append(f", {step.told}, {step.seconds:.1f} s")
+    out.print(line, soft_wrap=True)
+    if not step.sound:
+        out.print(Text(step.whole), soft_wrap=True)
+
+
 def print_verdicts(out: Console, verdicts: Sequence[Verdict]) -> None:
     """Print the verdict of a scan on each environment, with every failed check below it."""
     for verdict in verdicts:
@@ -85,7 +98,10 @@ def _print_verdict(out: Console, verdict: Verdict) -> None:
     line = Text(f"scan {verdict.environment}: ")
     line.append(*(("passed", "green") if verdict.sound else ("failed", "bold red")))
     counts = f"{verdict.passed} checks passed, {len(verdict.failed)} failed, {len(verdict.waived)} waived"
-    out.print(line.append(f", {counts}, {verdict.seconds:.1f} s"), soft_wrap=True)
+    line.append(f", {counts}, {verdict.seconds:.1f} s")
+    if verdict.plan is not None:
+        line.append(f"; plan {verdict.plan.path}: {plan_counts(verdict.plan)}")
+    out.print(line, soft_wrap=True)
     if verdict.failed:
         out.print(_findings(out, verdict.failed))
 
@@ -106,8 +122,13 @@ def _findings(out: Console, findings: Sequence[Finding]) -> Table:
     table.add_column("what", overflow="fold", ratio=4)
     for one in findings:
         where = f"{one.address}\n{one.place}" if one.place else one.address
-        table.add_row(one.check, severity_of(one) or "-", where, one.detail)
+        table.add_row(one.check, severity_of(one) or "-", _shown(where), _shown(one.detail))
     return table
+
+
+def _shown(text: str) -> str:
+    """Return a text that moves no cursor and clears no screen, whatever a document has in its names."""
+    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)
 
 
 def print_catalogues(out: Console, catalogues: Sequence[Catalogue]) -> None:

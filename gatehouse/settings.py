@@ -55,6 +55,7 @@ from gatehouse.fields import (
     VpcId,
     WorkspaceName,
     WorkspaceTag,
+    ZoneLetter,
 )
 
 #: Bits by which a VPC is split: half for servers in four parts, a quarter each for databases and NAT.
@@ -78,8 +79,10 @@ class CreateNetwork(Model):
 
     cidr: VpcCidr
     """Private IPv4 range of the VPC, /16 to /22."""
-    availability_zones: Annotated[int, Field(ge=2, le=MAX_ZONES)] = 2
-    """Number of availability zones to spread over, 2 to 4."""
+    availability_zones: Annotated[
+        tuple[ZoneLetter, ...], Field(strict=False, min_length=2, max_length=MAX_ZONES), DISTINCT
+    ] = ("a", "b")
+    """Letters of 2 to 4 availability zones: [a, b] of eu-west-1 are eu-west-1a and eu-west-1b."""
     egress: Annotated[Egress, Field(strict=False)]
     """"nat": HTTPS to the internet through NAT gateways; "none": no route to the internet exists."""
     nat_gateway_per_zone: bool = False
@@ -121,7 +124,7 @@ class CreateNetwork(Model):
     def _part(self, newbits: int, *, first: int) -> tuple[str, ...]:
         # Places are fixed for all four zones, so that adding a zone later moves no subnet.
         subnets = list(self.network.subnets(prefixlen_diff=newbits))
-        return tuple(str(subnet) for subnet in subnets[first : first + self.availability_zones])
+        return tuple(str(subnet) for subnet in subnets[first : first + len(self.availability_zones)])
 
 
 class ExistingNetwork(Model):
@@ -279,8 +282,6 @@ class Database(Model):
     """Refuse to destroy database, artifacts, keys and load balancer until this is false and applied."""
     final_snapshot: bool = True
     """Take a snapshot before the database is deleted."""
-    performance_insights: bool = False
-    """Keep a week of query performance data, encrypted with the database key."""
     snapshot_identifier: SnapshotId | None = None
     """Snapshot to start from instead of an empty database; counts at creation only."""
 
@@ -309,7 +310,7 @@ class Artifacts(Model):
     noncurrent_version_days: Annotated[int, Field(ge=1, le=3650)]
     """Days to keep an artifact after it was overwritten or deleted."""
     access_log_days: Annotated[int, Field(ge=1, le=3650)]
-    """Days to keep the bucket's access logs."""
+    """Days to keep the access logs of the buckets and of the load balancer."""
     vpc_endpoint_ids: Annotated[tuple[VpcEndpointId, ...], Field(strict=False), DISTINCT] = ()
     """S3 endpoints through which alone artifacts are read and written; empty: from anywhere IAM allows."""
 

@@ -98,7 +98,7 @@ def _values(name: str, *, project: str, region: str, private: bool, cidr: str) -
         "region": region,
         "tags": {"owner": "ml-platform"},
         "network": {
-            "create": {"cidr": cidr, "availability_zones": 2, "egress": "none" if private else "nat"}
+            "create": {"cidr": cidr, "availability_zones": ["a", "b"], "egress": "none" if private else "nat"}
         },
         "server": {
             "mlflow_version": MLFLOW_VERSIONS[-1],

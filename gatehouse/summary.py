@@ -18,7 +18,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "storage": ("aws_s3_", "aws_kms_"),
     "database": ("aws_db_", "aws_rds_", "aws_secretsmanager_"),
     "server": ("aws_launch_template", "aws_autoscaling_", "aws_ssm_"),
-    "api": ("aws_api_gateway_", "aws_lb"),
+    "api": ("aws_api_gateway_", "aws_lb", "aws_wafv2_"),
     "identity": ("aws_iam_",),
     "observability": ("aws_cloudwatch_", "aws_sns_"),
 }  # fmt: skip

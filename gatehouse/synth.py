@@ -23,6 +23,7 @@ from gatehouse.environment_file import ENVIRONMENTS, load_environments
 from gatehouse.errors import GatehouseError, InputError
 from gatehouse.fields import ROOT
 from gatehouse.files import errors_explained, exclusive, write_all
+from gatehouse.inputs import RECORD
 
 APP = ROOT / "main.py"
 OUTPUT = Path("cdktf.out")
@@ -188,7 +189,7 @@ def _previous_stacks(output: Path) -> dict[str, Any]:
 
 def _drop(stack: Path) -> None:
     """Remove the files that synthesis makes, and the folder if that leaves it empty."""
-    for name in (DOCUMENT, "metadata.json"):
+    for name in (DOCUMENT, RECORD, "metadata.json"):
         (stack / name).unlink(missing_ok=True)
     if stack.is_dir() and not any(stack.iterdir()):
         stack.rmdir()

@@ -19,6 +19,7 @@ from cdktf_cdktf_provider_aws.api_gateway_method_settings import (
     ApiGatewayMethodSettings,
     ApiGatewayMethodSettingsSettings,
 )
+from cdktf_cdktf_provider_aws.api_gateway_request_validator import ApiGatewayRequestValidator
 from cdktf_cdktf_provider_aws.api_gateway_resource import ApiGatewayResource
 from cdktf_cdktf_provider_aws.api_gateway_rest_api import (
     ApiGatewayRestApi,
@@ -40,11 +41,14 @@ from modules.log_group import LogGroup
 from modules.network import Placement
 from modules.role import ServiceRole
 from modules.security_group import SecurityGroup
+from modules.web_acl import WebAcl
 
 #: The longest that API Gateway waits for an integration without a raised quota, in milliseconds.
 INTEGRATION_TIMEOUT_MILLISECONDS = 29_000
 AUTHORIZATION = "AWS_IAM"
 BINARY_MEDIA_TYPES = ["*/*"]
+#: A request without a team, or with an empty path behind it, ends at the gateway.
+VALIDATES_PARAMETERS = True
 WORKSPACE_HEADER = "integration.request.header.X-MLFLOW-WORKSPACE"
 PATH_HEADER = "integration.request.header.X-Gatehouse-Path"
 #: One JSON object a request, of values that a caller cannot put quotes into; the team is the path's second part.
@@ -176,6 +180,8 @@ class Api(Construct):
                 types=["PRIVATE" if private else "REGIONAL"],
                 vpc_endpoint_ids=vpc_endpoint_ids if private else None,
             ),
+            # So it is in any case: Terraform takes it over from the deployment, which refers to the API.
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
         document = deployment.policy(
             "api",
@@ -192,6 +198,15 @@ class Api(Construct):
             description=f"To the load balancer of {deployment.prefix}",
             target_arns=[load_balancer.arn],
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+        )
+        self._validator = ApiGatewayRequestValidator(
+            self,
+            "validator",
+            rest_api_id=self._api.id,
+            name="parameters",
+            validate_request_parameters=VALIDATES_PARAMETERS,
+            # A body is validated against a model of it; MLflow's are its own affair.
+            validate_request_body=False,
         )
         team = ApiGatewayResource(
             self,
@@ -211,7 +226,9 @@ class Api(Construct):
         made = [part for route in routes for part in self._make_route(route)]
         self._deployed = self._deploy(made, self._triggers(document, routes, host, vpc_endpoint_ids))
         self.access_log_group, self.execution_log_group = self._log_groups(log_key)
-        self._publish(log_role)
+        stage = self._publish(log_role)
+        if not private:
+            WebAcl(self, "web-acl", deployment=deployment, stage_arn=stage.arn, log_key=log_key)
         self.execution_arn = self._api.execution_arn
         #: ARN that each request's ARN starts with; made of the parts, so that its length is known.
         self.stage_arn = (
@@ -237,6 +254,7 @@ class Api(Construct):
             http_method="ANY",
             authorization=AUTHORIZATION,
             request_parameters=route.method_parameters,
+            request_validator_id=self._validator.id,
         )
         integration = ApiGatewayIntegration(
             self,
@@ -277,6 +295,7 @@ class Api(Construct):
             AUTHORIZATION,
             *BINARY_MEDIA_TYPES,
             str(INTEGRATION_TIMEOUT_MILLISECONDS),
+            str(VALIDATES_PARAMETERS),
             str(self._verified),
         ]
         return {
@@ -307,7 +326,7 @@ class Api(Construct):
         name = f"API-Gateway-Execution-Logs_{self._api.id}/{self.stage_name}"
         return access, LogGroup(self, "execution-logs", deployment=deployment, name=name, key=key)
 
-    def _publish(self, log_role: ServiceRole | None) -> None:
+    def _publish(self, log_role: ServiceRole | None) -> ApiGatewayStage:
         deployment, variables = self._deployment, self._deployment.variables
         ready: list[TerraformResource] = [self.execution_log_group.resource]
         if log_role is not None:
@@ -343,6 +362,7 @@ class Api(Construct):
                 throttling_burst_limit=variables.request_burst,
             ),
         )
+        return stage
 
     def _url(self, vpc_endpoint_ids: list[str]) -> str:
         host = f"{self._api.id}-{vpc_endpoint_ids[0]}" if vpc_endpoint_ids else self._api.id

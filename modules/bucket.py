@@ -12,6 +12,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
     S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
 )
 from cdktf_cdktf_provider_aws.s3_bucket_logging import S3BucketLoggingA
+from cdktf_cdktf_provider_aws.s3_bucket_notification import S3BucketNotification
 from cdktf_cdktf_provider_aws.s3_bucket_ownership_controls import (
     S3BucketOwnershipControls,
     S3BucketOwnershipControlsRule,
@@ -91,6 +92,8 @@ class Bucket(Construct):
             bucket=self.id,
             versioning_configuration=S3BucketVersioningVersioningConfiguration(status="Enabled"),
         )
+        # Whoever watches the account writes an EventBridge rule; until then S3 tells nobody.
+        S3BucketNotification(self, "notification", bucket=self.id, eventbridge=True)
         self.encryption = self._encrypt(key)
         self._add_lifecycle(noncurrent_version_days, expiration_days)
 

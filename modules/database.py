@@ -86,7 +86,6 @@ class Database(Construct):
         ]
         permission = monitoring_role.grant("database-monitoring")
         restored = settings.snapshot_identifier is not None
-        insights = settings.performance_insights
         self._instance = DbInstance(
             self,
             "instance",
@@ -123,9 +122,9 @@ class Database(Construct):
             # A major upgrade is asked for by a new engine_version in the environment file, and not otherwise.
             allow_major_version_upgrade=True,
             enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
-            performance_insights_enabled=insights,
-            performance_insights_kms_key_id=self.key.arn if insights else None,
-            performance_insights_retention_period=INSIGHTS_RETENTION_DAYS if insights else None,
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=self.key.arn,
+            performance_insights_retention_period=INSIGHTS_RETENTION_DAYS,
             monitoring_interval=MONITORING_INTERVAL_SECONDS,
             monitoring_role_arn=monitoring_role.arn,
             # Both can be set at creation only: a change of either would replace the database by an empty one.

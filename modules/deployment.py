@@ -11,12 +11,11 @@ from cdktf import TerraformResourceLifecycle
 
 from gatehouse.personas.render import Names
 from gatehouse.personas.use import ArtifactUse, render_bound
-from gatehouse.policies import ACCOUNT_LENGTH, REFERENCE, Kind, render_policy
+from gatehouse.policies import REFERENCE, Kind, render_policy
+from gatehouse.quotas import ACCOUNT_LENGTH, API_ID_LENGTH
 from gatehouse.settings import Settings
 from modules.variables import Variables
 
-#: Characters of the id that API Gateway gives a REST API.
-API_ID_LENGTH = 10
 #: Name of the API's one stage. It is part of every ARN of a request, and so of each line of a persona's policy: a
 #: short one leaves room for the routes, whatever the environment is called.
 STAGE = "api"
@@ -73,6 +72,11 @@ class Deployment:
     def operations_document(self) -> str:
         """Name of the session document with what operators may run on the servers."""
         return f"{self.prefix}-operations"
+
+    @property
+    def web_acl_log_group(self) -> str:
+        """Name of the log group of what stands before a regional API; AWS WAF wants it to start so."""
+        return f"aws-waf-logs-{self.prefix}"
 
     @property
     def scaling_group(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cdktf import TerraformResourceLifecycle
-from cdktf_cdktf_provider_aws.lb import Lb
+from cdktf_cdktf_provider_aws.lb import Lb, LbAccessLogs
 from cdktf_cdktf_provider_aws.lb_listener import LbListener, LbListenerDefaultAction
 from cdktf_cdktf_provider_aws.lb_target_group import LbTargetGroup, LbTargetGroupHealthCheck
 from constructs import Construct
@@ -11,6 +11,7 @@ from constructs import Construct
 from modules.deployment import Deployment
 from modules.network import Placement
 from modules.security_group import HTTPS, SecurityGroup
+from modules.storage import LOAD_BALANCER_PREFIX, Storage
 
 SERVER_PORT = 8443
 #: TLS 1.3, and 1.2 with forward secrecy only.
@@ -33,6 +34,7 @@ class LoadBalancer(Construct):
         deployment: Deployment,
         placement: Placement,
         security_group: SecurityGroup,
+        storage: Storage,
     ) -> None:
         """Make the load balancer, its listener and the target group.
 
@@ -52,6 +54,11 @@ class LoadBalancer(Construct):
             enforce_security_group_inbound_rules_on_private_link_traffic="off",
             enable_cross_zone_load_balancing=True,
             enable_deletion_protection=deployment.protected,
+            # A network load balancer logs what it decrypts: without a certificate there is nothing to log.
+            access_logs=LbAccessLogs(
+                bucket=storage.access_logs.id, prefix=LOAD_BALANCER_PREFIX, enabled=True
+            ),
+            depends_on=[storage.logs_policy],
         )
         targets = LbTargetGroup(
             self,

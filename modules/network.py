@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdktf import Fn, TerraformResourceLifecycle
+from cdktf import Fn, Op, Postcondition, TerraformResourceLifecycle, TerraformSelf
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
@@ -84,13 +84,8 @@ class Network(Construct):
             enable_dns_hostnames=True,
             tags=self._name("vpc"),
         )
-        self._zones = DataAwsAvailabilityZones(
-            self,
-            "zones",
-            state="available",
-            # Local and wavelength zones have no RDS and no NAT gateway.
-            filter=[DataAwsAvailabilityZonesFilter(name="opt-in-status", values=["opt-in-not-required"])],
-        )
+        self._zones = [f"{deployment.region}{letter}" for letter in network.availability_zones]
+        self._look_for_zones()
         self._empty_the_defaults()
         private = self._subnets("private", network.private_cidrs)
         isolated = self._subnets("isolated", network.isolated_cidrs)
@@ -108,6 +103,22 @@ class Network(Construct):
     def _name(self, part: str) -> dict[str, str]:
         return {"Name": f"{self._deployment.prefix}-{part}"}
 
+    def _look_for_zones(self) -> None:
+        # Which letters there are differs from account to account; a plan says so before an apply has begun.
+        found = Fn.length_of(TerraformSelf.get_any("names"))
+        missing = f"This account has not all of {', '.join(self._zones)}. "
+        way_out = "Write the letters of zones that it has into network.create.availability_zones."
+        DataAwsAvailabilityZones(
+            self,
+            "zones",
+            filter=[DataAwsAvailabilityZonesFilter(name="zone-name", values=self._zones)],
+            lifecycle=TerraformResourceLifecycle(
+                postcondition=[
+                    Postcondition(condition=Op.eq(found, len(self._zones)), error_message=missing + way_out)
+                ]
+            ),
+        )
+
     def _empty_the_defaults(self) -> None:
         # The security group that AWS makes with a VPC lets its members talk to each other and to anywhere, and
         # whoever forgets to name a group gets it. The main route table is whoever's who forgets to name one.
@@ -122,17 +133,13 @@ class Network(Construct):
         )
 
     def _subnets(self, tier: str, cidrs: tuple[str, ...]) -> list[Subnet]:
-        # `element` begins again at the end of a list; `slice` refuses a region with too few zones.
-        zones = Fn.slice(self._zones.names, 0, self._network.availability_zones)
         return [
             Subnet(
                 self,
                 f"{tier}-{zone}",
                 vpc_id=self._vpc.id,
                 cidr_block=cidr,
-                availability_zone=Fn.element(zones, zone),
-                # AWS may list a new zone before the others; subnets, and what is in them, stay where they are.
-                lifecycle=TerraformResourceLifecycle(ignore_changes=["availability_zone"]),
+                availability_zone=self._zones[zone],
                 map_public_ip_on_launch=False,
                 tags=self._name(f"{tier}-{zone}"),
             )

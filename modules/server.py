@@ -38,6 +38,7 @@ from cdktf_cdktf_provider_aws.s3_object import (
 )
 from constructs import Construct
 
+from gatehouse import quotas
 from gatehouse.fields import SERVER_FILES
 from gatehouse.policies import escape, render_file
 from gatehouse.settings import PackageSource
@@ -62,8 +63,6 @@ BOOT_HOOK = "boot"
 BOOT_FOLDER = "/opt/gatehouse"
 #: The boot file that is made from the settings: a team a line.
 TEAMS_FILE = "teams.txt"
-#: Bytes that EC2 takes before base64.
-USER_DATA_QUOTA = 16_384
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class Server(Construct):
         objects = [self._upload(file, storage) for file in files]
         user_data = render_file(
             "server/user_data.sh.j2",
-            quota=USER_DATA_QUOTA,
+            quota=quotas.USER_DATA,
             region=deployment.region,
             bucket=storage.server_files.name,
             files=files,

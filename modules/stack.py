@@ -74,6 +74,7 @@ class GatehouseStack(TerraformStack):
             deployment=self._deployment,
             placement=placement,
             security_group=firewall.load_balancer,
+            storage=storage,
         )
         server = Server(
             self,
@@ -132,6 +133,7 @@ class GatehouseStack(TerraformStack):
 
     def _make_log_key(self) -> Key:
         deployment = self._deployment
+        regional = self._settings.api.visibility is Visibility.REGIONAL
         return Key(
             self,
             "log-key",
@@ -142,6 +144,7 @@ class GatehouseStack(TerraformStack):
                 deployment.log_group_name("*"),
                 f"/aws/rds/instance/{deployment.prefix}/*",
                 f"API-Gateway-Execution-Logs_*/{STAGE}",
+                *([deployment.web_acl_log_group] if regional else []),
             ],
         )
 
@@ -232,7 +235,7 @@ class GatehouseStack(TerraformStack):
             "api_execution_arn": (api.execution_arn, "ARN that execute-api policies name"),
             "artifact_bucket": (storage.artifacts.id, "Bucket of the artifacts"),
             "server_bucket": (storage.server_files.id, "Bucket of the boot files and the wheelhouse"),
-            "access_log_bucket": (storage.access_logs.id, "Bucket of the S3 access logs"),
+            "access_log_bucket": (storage.access_logs.id, "Bucket of the access logs"),
             "log_groups": (
                 {
                     "api_access": api.access_log_group.name,

@@ -1,4 +1,4 @@
-"""Object storage: the artifacts, the files that servers boot from, and the access logs of both."""
+"""Object storage: the artifacts, the files that servers boot from, and the access logs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from modules.key import Key
 SERVER_FILE_VERSION_DAYS = 30
 #: Access logs are written once; a noncurrent version only appears when somebody overwrites one.
 LOG_VERSION_DAYS = 30
+#: Where the load balancer's access log is in the bucket of access logs; the buckets' are under their purposes.
+LOAD_BALANCER_PREFIX = "load-balancer"
 
 
 class Storage(Construct):
@@ -46,7 +48,7 @@ class Storage(Construct):
             key=self.key,
             noncurrent_version_days=SERVER_FILE_VERSION_DAYS,
         )
-        # S3 delivers access logs only to buckets encrypted with SSE-S3 (S3 User Guide, "Enabling Amazon S3
+        # S3 delivers its access logs only to buckets encrypted with SSE-S3 (S3 User Guide, "Enabling Amazon S3
         # server access logging"): with a KMS key they would be dropped without a word.
         self.access_logs = Bucket(
             self,
@@ -60,7 +62,10 @@ class Storage(Construct):
             disposable=not deployment.protected,
         )
         logged = (self.artifacts, self.server_files)
-        logs_policy = self.access_logs.restrict(sources=[bucket.arn for bucket in logged])
+        #: What must be there before somebody else's log is delivered to the bucket.
+        self.logs_policy = self.access_logs.restrict(
+            sources=[bucket.arn for bucket in logged], load_balancer_prefix=LOAD_BALANCER_PREFIX
+        )
         self.artifacts.restrict(
             every_team=[deployment.role_arn("server"), *deployment.persona_arns(use.every_team)],
             deleters=deployment.persona_arns(use.deleters),
@@ -68,4 +73,4 @@ class Storage(Construct):
         )
         self.server_files.restrict()
         for bucket in logged:
-            bucket.log_access_to(self.access_logs, after=logs_policy)
+            bucket.log_access_to(self.access_logs, after=self.logs_policy)

@@ -107,7 +107,11 @@ class Variables:
             most=3650,
         )
         self.access_log_days = self._number(
-            "access_log_days", "Days to keep S3 access logs.", artifacts.access_log_days, least=1, most=3650
+            "access_log_days",
+            "Days to keep the access logs of the buckets and of the load balancer.",
+            artifacts.access_log_days,
+            least=1,
+            most=3650,
         )
         self.log_retention_days = self._retention(settings.logs.retention_days)
         self.requests_per_second = self._number(

@@ -28,6 +28,9 @@ principal and resource are filled in (:attr:`Request.facts`). What AWS would ref
 
 ``request`` is what is asked, ``policy`` with ``principals``, ``conditions`` and ``pattern`` what a document
 says of it, ``evaluate`` how the layers of ``model`` combine, ``cases`` the same as lines of JSON.
+
+``world`` is a document with all its principals and policies. ``matrix`` asks who of them can do what, ``capabilities``
+being the what, ``situations`` the circumstances, and ``teams`` those for whom one answer stands; ``answers`` says why.
 """
 
 from gatehouse.access.evaluate import evaluate

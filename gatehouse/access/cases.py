@@ -55,7 +55,7 @@ def answer(line: str) -> str:
         found = format_decision(parsed.id, evaluate(parsed.request, parsed.policies))
     except GatehouseError as error:
         found = {"id": identifier, "error": str(error)}
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps(found)  # in ASCII: what came as half a character could not be printed
 
 
 def read(line: str) -> dict[str, Any]:
@@ -98,7 +98,11 @@ def parse(case: Mapping[str, Any]) -> Case:
         ),
         _string(case, "action"),
         Resource(_string(resource, "resource.arn"), _string(resource, "resource.account")),
-        {key: _context_value(value, f"context.{key}") for key, value in _object(case, "context").items()},
+        {
+            key: _context_value(value, f"context.{key}")
+            for key, value in _object(case, "context").items()
+            if value is not None
+        },
     )
     given = {name: _policies(case, name, key) for name, key in _POLICIES.items()}
     return Case(

@@ -7,13 +7,14 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from gatehouse.access.context import Context
+from gatehouse.access.context import Context, Variable
 from gatehouse.access.pattern import (
     Grammar,
     PatternError,
@@ -26,6 +27,8 @@ Matcher = Callable[[str, Context], bool]
 #: Makes the matcher of one value of the policy; ``variables`` if its Version has policy variables.
 Maker = Callable[[str, bool], Matcher]
 
+#: Values for which the answer of a condition is kept.
+_KEPT = 256
 _OPERATOR = re.compile(r"(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?")
 _BOOLEANS = ("true", "false")
 #: W3C's profile of ISO 8601, which is what AWS takes: a year, a month, a day, or a moment with a time zone.
@@ -42,7 +45,8 @@ class ConditionError(ValueError):
 class Condition:
     """One operator with one key and its values.
 
-    ``quantifier`` is ``ForAllValues``, ``ForAnyValue`` or empty; ``key`` is in lower case.
+    ``quantifier`` is ``ForAllValues``, ``ForAnyValue`` or empty; ``key`` is in lower case. ``operator`` is the
+    bare name and ``values`` are as written; ``variables`` if they may hold policy variables.
     """
 
     key: str
@@ -51,9 +55,25 @@ class Condition:
     negated: bool
     if_exists: bool
     is_null: bool
+    operator: str
+    values: tuple[str, ...]
+    variables: bool
+    _variables: tuple[Variable, ...] = field(repr=False)
+    _known: dict[object, bool] = field(default_factory=dict, repr=False, compare=False)
 
     def holds(self, context: Context) -> bool:
-        """Whether the request meets it.
+        """Whether the request meets it; the answer is kept for the values that it depends on."""
+        given = context.values.get(self.key, ())
+        asked = (given, context.of(self._variables)) if self._variables else given
+        found = self._known.get(asked)
+        if found is None:
+            if len(self._known) == _KEPT:
+                self._known.clear()
+            found = self._known[asked] = self._judged(given, context)
+        return found
+
+    def _judged(self, values: tuple[str, ...], context: Context) -> bool:
+        """Decide by the values of the key.
 
         A key with several values and no ForAllValues or ForAnyValue, which AWS calls an error without saying
         what it does, is taken to match with any of them; the negated operator is the exact opposite.
@@ -62,7 +82,6 @@ class Condition:
         Null), "Single-valued vs. multivalued context keys" (ForAllValues, ForAnyValue) and "Conditions with
         multiple context keys or values" (one of the values; none of them for a negated operator).
         """
-        values = context.get(self.key)
         if self.is_null:
             return self._holds_for_presence("false" if values else "true", context)
         if not values or (self.quantifier and values == ("",)):
@@ -107,12 +126,26 @@ def parse_condition(operator: str, key: str, values: Any, *, variables: bool) ->
     listed = values if isinstance(values, list | tuple) else [values]
     negated, maker = OPERATORS[name]
     try:
-        matchers = tuple(maker(_text(value), variables) for value in listed)
+        texts = tuple(map(_text, listed))
+        parts = chain.from_iterable(tokens(text, variables=variables, wildcards=False) for text in texts)
+        found_variables = tuple(dict.fromkeys(part for part in parts if isinstance(part, Variable)))
+        matchers = tuple(maker(text, variables) for text in texts)
     except PatternError as error:
         raise ConditionError(f"{operator}: {key}: a value {error}") from error
     except ConditionError as error:
         raise ConditionError(f"{operator}: {key}: {error}") from error
-    return Condition(key.lower(), matchers, quantifier, negated, if_exists, name == "Null")
+    return Condition(
+        key=key.lower(),
+        matchers=matchers,
+        quantifier=quantifier,
+        negated=negated,
+        if_exists=if_exists,
+        is_null=name == "Null",
+        operator=name,
+        values=texts,
+        variables=variables,
+        _variables=found_variables,
+    )
 
 
 def _text(value: object) -> str:

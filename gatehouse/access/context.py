@@ -22,6 +22,14 @@ MULTIVALUED = frozenset(
 
 
 @dataclass(frozen=True)
+class Variable:
+    """A policy variable: its condition key in lower case, and what stands for a key without a value."""
+
+    key: str
+    default: str | None
+
+
+@dataclass(frozen=True)
 class Context:
     """Values by condition key in lower case. An empty tuple is a key without a value, which counts as absent."""
 
@@ -41,3 +49,14 @@ class Context:
         """
         values = self.values.get(key, ())
         return values[0] if len(values) == 1 and key not in MULTIVALUED else None
+
+    def of(self, variables: Sequence[Variable]) -> tuple[str | None, ...]:
+        """Return what each variable stands for, with its default."""
+        if not variables:
+            return ()
+        return tuple(
+            [
+                variable.default if (value := self.variable(variable.key)) is None else value
+                for variable in variables
+            ]
+        )

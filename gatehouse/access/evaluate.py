@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gatehouse.access.context import Context
 from gatehouse.access.model import Decision, Layer, LayerVerdict, Levels, Outcome, Policies
 from gatehouse.access.policy import Statement
 from gatehouse.access.principals import Reach
@@ -31,6 +32,10 @@ def evaluate(request: Request, policies: Policies) -> Decision:
 
     A Deny that applies, in any layer, wins. Otherwise every layer that limits must allow, and one that grants.
 
+    Not modelled, so that none of it allows: grants of KMS, access control lists of S3, and what a service does
+    by itself beside IAM. An endpoint policy is read as a resource policy is; the gateway endpoints of S3 and
+    DynamoDB take an account in it for its root user alone.
+
     Source: IAM User Guide, "How AWS enforcement code logic evaluates requests to allow or deny access".
 
     Raises:
@@ -39,18 +44,22 @@ def evaluate(request: Request, policies: Policies) -> Decision:
 
     """
     levels = policies.levels(is_trust=_is_trust(request))
-    has_boundary = Layer.BOUNDARY in levels and _is_asked(Layer.BOUNDARY, request.principal)
+    facts = request.facts
+    unasked = _unasked(request.principal)
+    has_boundary = Layer.BOUNDARY in levels and Layer.BOUNDARY not in unasked
     verdicts = {
-        layer: _ask(request, of_layer, has_boundary=has_boundary)
+        layer: _ask(request, facts, of_layer, has_boundary=has_boundary)
         for layer, of_layer in levels.items()
-        if _is_asked(layer, request.principal)
+        if layer not in unasked
     }
     for layer, verdict in verdicts.items():
         if verdict.outcome is Outcome.EXPLICITLY_DENIED:
             return Decision(verdict.outcome, layer, verdict.statements[0], verdicts)
     for layer in _ALWAYS_LIMITING:
-        if not _allows(verdicts, layer, if_absent=True):
+        if layer in verdicts and verdicts[layer].outcome is not Outcome.ALLOWED:
             return Decision(Outcome.IMPLICITLY_DENIED, layer, None, verdicts)
+    if _is_root_assuming(request):
+        return Decision(Outcome.IMPLICITLY_DENIED, Layer.RESOURCE, None, verdicts)
     if not request.principal.has_identity_policies:
         return _for_outsider(verdicts)
     if request.is_in_account:
@@ -62,12 +71,20 @@ def _is_trust(request: Request) -> bool:
     return ":role/" in request.resource.arn and request.action.lower() in _TRUST_ACTIONS
 
 
+def _is_root_assuming(request: Request) -> bool:
+    """Whether an account's root asks for a role's session, which it never gets, whatever the role trusts.
+
+    Source: AWS STS API Reference, "AssumeRole" (credentials of the root user are refused).
+    """
+    return request.principal.sort is Sort.ROOT and request.action.lower() == "sts:assumerole"
+
+
 def _is_kms_key(request: Request) -> bool:
     return ":key/" in request.resource.arn and request.action.lower().startswith("kms:")
 
 
-def _is_asked(layer: Layer, principal: Principal) -> bool:
-    """Whether a layer that has policies applies to who asks.
+def _unasked(principal: Principal) -> tuple[Layer, ...]:
+    """Return the layers that do not apply to who asks, even if they have policies.
 
     Service control policies apply to the principals of member accounts; neither they nor resource control
     policies to service-linked roles. A boundary or session policy limits a role, a user or a session.
@@ -75,29 +92,30 @@ def _is_asked(layer: Layer, principal: Principal) -> bool:
     Source: AWS Organizations User Guide, "Service control policies (SCPs)" and "Resource control policies
     (RCPs)"; IAM User Guide, "Permissions boundaries for IAM entities".
     """
-    if layer in (Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL) and principal.is_service_linked:
-        return False
-    if layer in (Layer.SERVICE_CONTROL, Layer.IDENTITY):
-        return principal.has_identity_policies
-    if layer in (Layer.BOUNDARY, Layer.SESSION):
-        return principal.has_identity_policies and principal.sort is not Sort.ROOT
-    return True
+    if not principal.has_identity_policies:
+        return Layer.SERVICE_CONTROL, Layer.IDENTITY, Layer.BOUNDARY, Layer.SESSION
+    if principal.sort is Sort.ROOT:
+        return Layer.BOUNDARY, Layer.SESSION
+    if principal.is_service_linked:
+        return Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL
+    return ()
 
 
-def _ask(request: Request, levels: Levels, *, has_boundary: bool) -> LayerVerdict:
+def _ask(request: Request, facts: Context, levels: Levels, *, has_boundary: bool) -> LayerVerdict:
     """Return what one layer says: a Deny anywhere denies, and every level needs an Allow.
 
     Source: AWS Organizations User Guide, "SCP evaluation" (a level without an Allow denies); a layer of
     another kind has one level.
     """
+    principal, action, arn = request.principal, request.action, request.resource.arn
     denying: list[Statement] = []
     allowing: list[Statement] = []
     weakest = Reach.DIRECT
     for policies in levels:
         best, best_reach = None, Reach.NONE
         for policy in policies:
-            for statement in policy.applying(request):
-                reach = statement.reach(request, has_boundary=has_boundary)
+            for statement in policy.applying(action, arn, facts):
+                reach = statement.reach(principal, has_boundary=has_boundary)
                 if reach is Reach.NONE:
                     continue
                 if statement.is_deny:
@@ -105,7 +123,8 @@ def _ask(request: Request, levels: Levels, *, has_boundary: bool) -> LayerVerdic
                 elif reach > best_reach:
                     best, best_reach = statement, reach
         weakest = min(weakest, best_reach)
-        allowing += [best] if best else []
+        if best is not None:
+            allowing.append(best)
     if denying:
         return LayerVerdict(Outcome.EXPLICITLY_DENIED, tuple(denying))
     if weakest is Reach.NONE:

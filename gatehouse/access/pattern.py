@@ -6,14 +6,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
+from typing import TypeGuard
 
-from gatehouse.access.context import Context
+from gatehouse.access.context import Context, Variable
 
 #: Sets of values of variables for which patterns are kept compiled.
 _KEPT = 256
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _DEFAULT = re.compile(r"([^,']+?)\s*,\s*'(.*)'", re.DOTALL)
-_KEY = re.compile(r"[A-Za-z0-9-]+:[^\s']+")
+#: The prefix is a service, or an identity provider: cognito-identity.amazonaws.com:sub.
+_KEY = re.compile(r"[A-Za-z0-9.-]+(?:/[A-Za-z0-9._/-]+)?:[^\s']+")
 _SPECIAL = frozenset("*?$")
 #: Colons before the part of an ARN that is the service's own.
 ARN_COLONS = 5
@@ -24,14 +27,6 @@ class Wildcard(Enum):
 
     MANY = "*"
     ONE = "?"
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A policy variable: its condition key in lower case, and what stands for a key without a value."""
-
-    key: str
-    default: str | None
 
 
 Piece = str | Wildcard
@@ -103,88 +98,101 @@ Test = Callable[[str], bool]
 
 
 class Patterns:
-    """Strings of a policy of which a value must fit one; those with variables are compiled for each value of them."""
+    """Strings of a policy of which a value must fit one.
+
+    ``written`` are the patterns as they were read, ``variables`` those in any of them.
+    """
 
     def __init__(self, patterns: Iterable[tuple[Token, ...]], grammar: Grammar) -> None:
-        """Sort the patterns by the variables that they have."""
-        sorted_: dict[tuple[Variable, ...], list[tuple[Token, ...]]] = {}
-        for pattern in patterns:
-            variables = tuple(dict.fromkeys(part for part in pattern if isinstance(part, Variable)))
-            sorted_.setdefault(variables, []).append(pattern)
-        self._groups = [_Group(variables, found, grammar) for variables, found in sorted_.items()]
+        """Compile the patterns without variables; the others wait for the values."""
+        self.written = tuple(patterns)
+        self.variables = tuple(dict.fromkeys(filter(_is_variable, chain.from_iterable(self.written))))
+        self._grammar = grammar
+        self._open = [pattern for pattern in self.written if any(map(_is_variable, pattern))]
+        closed = [pattern for pattern in self.written if not any(map(_is_variable, pattern))]
+        self._closed = _forms(closed, {}, grammar)
+        self._known: dict[tuple[str | None, ...], Filled] = {}
 
     def match(self, value: str, context: Context) -> bool:
-        """Whether ``value`` fits one; a pattern that has a variable without a value is fitted by nothing.
+        """Whether ``value`` fits one of the patterns as this context fills them."""
+        return self.filled(context).fits(value)
 
-        The value of a variable is text: a ``*`` in it is no wildcard.
+    def filled(self, context: Context) -> Filled:
+        """Return the patterns with the values of their variables.
+
+        A pattern that has a variable without a value is fitted by nothing. The value of a variable is text: a
+        ``*`` in it is no wildcard.
 
         Source: IAM User Guide, "IAM policy elements: Variables and tags", "Policy variables with no value": the
         value is null, nothing is equal to it or like it, and no resource matches it.
         """
-        for group in self._groups:
-            compiled = group.compiled(context)
-            if compiled is not None and compiled.fits(value):
-                return True
-        return False
-
-
-class _Group:
-    """Patterns with the same variables."""
-
-    def __init__(
-        self, variables: tuple[Variable, ...], patterns: list[tuple[Token, ...]], grammar: Grammar
-    ) -> None:
-        self._variables, self._patterns, self._grammar = variables, patterns, grammar
-        self._known: dict[tuple[str, ...], _Compiled] = {}
-
-    def compiled(self, context: Context) -> _Compiled | None:
-        """Return the patterns for the variables' values, None if one has none."""
-        values: tuple[str, ...] = ()
-        for variable in self._variables:
-            value = context.variable(variable.key)
-            value = variable.default if value is None else value
-            if value is None:
-                return None
-            values += (value,)
+        values = context.of(self.variables)
         found = self._known.get(values)
         if found is None:
             if len(self._known) == _KEPT:
                 self._known.clear()
-            found = self._known[values] = self._compile(dict(zip(self._variables, values, strict=True)))
+            texts = dict(zip(self.variables, values, strict=True))
+            found = self._known[values] = Filled(self._closed + _forms(self._open, texts, self._grammar))
         return found
 
-    def _compile(self, values: Mapping[Variable, str]) -> _Compiled:
-        filled = [
-            _merged([values[part] if isinstance(part, Variable) else part for part in pattern])
-            for pattern in self._patterns
-        ]
-        return _Compiled(filled, self._grammar)
+
+def _is_variable(part: Token) -> TypeGuard[Variable]:
+    return isinstance(part, Variable)
 
 
-class _Compiled:
-    """Patterns without variables: whole strings and beginnings apart, because those are compared at once."""
+@dataclass(frozen=True)
+class _Form:
+    """One pattern: what every value that fits begins with, whether it ends there, and what is to test beyond."""
 
-    def __init__(self, patterns: Iterable[tuple[Piece, ...]], grammar: Grammar) -> None:
-        exact, beginnings, tests = set(), [], []
-        for pieces in patterns:
-            texts = _between_stars(pieces, grammar)
-            if texts is None:
-                tests.append(_regex_test(pieces, grammar))
-            elif len(texts) == 1:
-                exact.add(texts[0])
-            elif len(texts) == 2 and not texts[1]:  # noqa: PLR2004  # a text, a star, and nothing after it
-                beginnings.append(texts[0])
-            else:
-                tests.append(_stars_test(texts))
-        self._exact, self._beginnings, self._tests = exact, tuple(beginnings), tests
+    head: str
+    is_whole: bool = False
+    test: Test | None = None
+
+
+def _forms(
+    patterns: Iterable[tuple[Token, ...]], texts: Mapping[Variable, str | None], grammar: Grammar
+) -> list[_Form]:
+    """Return the patterns with the texts of their variables, without those that lack one."""
+    filled = ([texts[part] if isinstance(part, Variable) else part for part in one] for one in patterns)
+    whole = ([part for part in parts if part is not None] for parts in filled if None not in parts)
+    return [_form(_merged(pieces), grammar) for pieces in whole]
+
+
+def _form(pieces: tuple[Piece, ...], grammar: Grammar) -> _Form:
+    texts = _between_stars(pieces, grammar)
+    if texts is None:
+        first = pieces[0] if pieces and grammar is not Grammar.ANY_CASE else ""
+        return _Form(first if isinstance(first, str) else "", test=_regex_test(pieces, grammar))
+    if len(texts) == 1:
+        return _Form(texts[0], is_whole=True)
+    if len(texts) == 2 and not texts[1]:  # noqa: PLR2004  # a text, a star, and nothing after it
+        return _Form(texts[0])
+    return _Form(texts[0], test=_stars_test(texts))
+
+
+class Filled:
+    """Patterns whose variables have values: whole strings and beginnings apart, as those are compared at once.
+
+    ``heads`` are beginnings of which every value has one that fits: ``value.startswith(heads)`` is the fastest
+    way to say no. If ``is_decided_by_head`` it is the answer.
+    """
+
+    def __init__(self, forms: Sequence[_Form]) -> None:
+        """Sort the patterns."""
+        self.heads = tuple(dict.fromkeys(form.head for form in forms))
+        self.is_decided_by_head = all(not form.is_whole and form.test is None for form in forms)
+        self._whole = frozenset(form.head for form in forms if form.is_whole)
+        self._beginnings = tuple(form.head for form in forms if not form.is_whole and form.test is None)
+        self._tests = tuple((form.head, form.test) for form in forms if form.test is not None)
 
     def fits(self, value: str) -> bool:
         """Whether a value fits one."""
-        return (
-            value in self._exact
-            or value.startswith(self._beginnings)
-            or any(test(value) for test in self._tests)
-        )
+        if value in self._whole or value.startswith(self._beginnings):
+            return True
+        for head, test in self._tests:  # noqa: SIM110  # faster than any(), in the innermost loop
+            if value.startswith(head) and test(value):
+                return True
+        return False
 
 
 def _merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
@@ -220,12 +228,12 @@ def _between_stars(pieces: tuple[Piece, ...], grammar: Grammar) -> list[str] | N
 
 
 def _stars_test(texts: Sequence[str]) -> Test:
-    """Return the test for texts with anything between them."""
+    """Return the test of a value that begins with the first of the texts: the others, with anything between."""
     first, *middle, last = texts
     shortest = sum(map(len, texts))
 
     def test(value: str) -> bool:
-        if len(value) < shortest or not value.startswith(first) or not value.endswith(last):
+        if len(value) < shortest or not value.endswith(last):
             return False
         place, end = len(first), len(value) - len(last)
         for text in middle:
@@ -239,13 +247,10 @@ def _stars_test(texts: Sequence[str]) -> Test:
 
 
 def _regex_test(pieces: tuple[Piece, ...], grammar: Grammar) -> Test:
-    """Return the test by a regular expression, which is compiled when the texts at both ends fit."""
-    first = pieces[0] if isinstance(pieces[0], str) and grammar is not Grammar.ANY_CASE else ""
+    """Return the test by a regular expression, which is compiled when the first value is tested."""
     compiled: list[re.Pattern[str]] = []
 
     def test(value: str) -> bool:
-        if not value.startswith(first):
-            return False
         if not compiled:
             compiled.append(re.compile(_regex(pieces, grammar), re.DOTALL))
         return compiled[0].fullmatch(value) is not None

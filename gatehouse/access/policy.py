@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 from typing import Any, Self
 
 from gatehouse.access.conditions import Condition, ConditionError, parse_condition
+from gatehouse.access.context import Context, Variable
 from gatehouse.access.pattern import (
     ARN_COLONS,
     Grammar,
     PatternError,
     Patterns,
+    Test,
     Token,
-    Variable,
     Wildcard,
     tokens,
 )
 from gatehouse.access.principals import PrincipalError, Principals, Reach, parse_principals
-from gatehouse.access.request import Request
+from gatehouse.access.request import Principal
 from gatehouse.errors import GatehouseError, show
 
 WITH_VARIABLES = "2012-10-17"
@@ -40,6 +42,11 @@ _STATEMENT_KEYS = frozenset(
     }
 )
 _ACTION = re.compile(r"\*|\*:\*|[A-Za-z0-9-]+:[A-Za-z0-9_*?-]+")
+#: Sets of values of variables for which the resources of statements are kept ready.
+_KEPT = 256
+_NO_CONTEXT = Context({})
+#: In an ARN: those after "arn" and after the partition.
+_COLONS_BEFORE_SERVICE = 2
 #: What API Gateway lets a resource policy write instead of the API's whole ARN.
 _SHORT_API = "execute-api:/"
 
@@ -74,35 +81,75 @@ class Statement:
     principals: Principals | None = field(repr=False)
     conditions: tuple[Condition, ...] = field(repr=False)
 
-    def covers_action(self, request: Request) -> bool:
+    def covers_action(self, action: str) -> bool:
         """Whether the action is one of Action, or none of NotAction; case does not count.
 
         Source: IAM User Guide, "IAM JSON policy elements: Action" and "IAM JSON policy elements: NotAction".
         """
-        return self.actions.match(request.action, request.facts) != self.not_action
+        return self.actions.filled(_NO_CONTEXT).fits(action) != self.not_action
 
-    def applies(self, request: Request) -> bool:
-        """Whether resource and conditions fit; the action is looked up before, the principal after.
+    def holds(self, context: Context) -> bool:
+        """Whether all conditions are met.
 
-        Without Resource, a statement is about the resource to which its policy is attached.
-
-        Source: IAM User Guide, "IAM JSON policy elements: Resource", "IAM JSON policy elements: NotResource"
-        and "IAM JSON policy elements: Condition" (all conditions must be met).
+        Source: IAM User Guide, "IAM JSON policy elements: Condition".
         """
-        facts = request.facts
-        resources = self.resources
-        if resources is not None and resources.match(request.resource.arn, facts) == self.not_resource:
-            return False
         for condition in self.conditions:  # noqa: SIM110  # twice as fast as all(), in the innermost loop
-            if not condition.holds(facts):
+            if not condition.holds(context):
                 return False
         return True
 
-    def reach(self, request: Request, *, has_boundary: bool) -> Reach:
+    def reach(self, principal: Principal, *, has_boundary: bool) -> Reach:
         """Return how directly the statement names who asks."""
         if self.principals is None:
             return Reach.DIRECT
-        return self.principals.reach(request.principal, has_boundary=has_boundary)
+        return self.principals.reach(principal, has_boundary=has_boundary)
+
+
+class _Candidates:
+    """The statements of a policy that cover one action, in their order, to be looked up by resource."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        """Keep the statements; their resources are filled when the values of the variables are known."""
+        self._statements = statements
+        resources = [one.resources for one in statements if one.resources is not None]
+        self._variables = tuple(dict.fromkeys(chain.from_iterable(one.variables for one in resources)))
+        self._known: dict[tuple[str | None, ...], list[_Candidate]] = {}
+
+    def applying(self, arn: str, context: Context) -> list[Statement]:
+        """Return those whose resource and conditions fit.
+
+        Without Resource, a statement is about the resource to which its policy is attached.
+
+        Source: IAM User Guide, "IAM JSON policy elements: Resource" and "IAM JSON policy elements: NotResource".
+        """
+        values = context.of(self._variables)
+        known = self._known.get(values)
+        if known is None:
+            if len(self._known) == _KEPT:
+                self._known.clear()
+            known = self._known[values] = [_candidate(one, context) for one in self._statements]
+        return [
+            statement
+            for statement, heads, fits, wanted, is_conditional in known
+            if arn.startswith(heads)
+            and (fits is None or fits(arn) is wanted)
+            and (not is_conditional or statement.holds(context))
+        ]
+
+
+#: A statement, beginnings of which every resource of it has one, what a further test must say if there is one, and
+#: whether there are conditions.
+_Candidate = tuple[Statement, tuple[str, ...], Test | None, bool, bool]
+
+
+def _candidate(statement: Statement, context: Context) -> _Candidate:
+    is_conditional = bool(statement.conditions)
+    if statement.resources is None:
+        return statement, ("",), None, True, is_conditional
+    filled = statement.resources.filled(context)
+    if statement.not_resource:
+        return statement, ("",), filled.fits, False, is_conditional
+    return statement, filled.heads, None if filled.is_decided_by_head else filled.fits, True, is_conditional
 
 
 @dataclass(frozen=True)
@@ -111,7 +158,7 @@ class Policy:
 
     name: str
     statements: tuple[Statement, ...]
-    _by_action: dict[str, tuple[Statement, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _by_action: dict[str, _Candidates] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, document: Document, name: str, kind: Kind) -> Policy:
@@ -153,14 +200,13 @@ class Policy:
                 )
         return cls(name, statements)
 
-    def applying(self, request: Request) -> Iterator[Statement]:
-        """Go through the statements whose action, resource and conditions fit; principals are not looked at."""
-        action = request.action
+    def applying(self, action: str, arn: str, context: Context) -> list[Statement]:
+        """Return the statements whose action, resource and conditions fit; principals are not looked at."""
         candidates = self._by_action.get(action)
         if candidates is None:
-            candidates = tuple(one for one in self.statements if one.covers_action(request))
+            candidates = _Candidates([one for one in self.statements if one.covers_action(action)])
             self._by_action[action] = candidates
-        return (one for one in candidates if one.applies(request))
+        return candidates.applying(arn, context)
 
 
 #: A policy as a parsed JSON object, or compiled already, for use in many decisions.
@@ -235,10 +281,11 @@ class _Reader:
         return parts
 
     def _check_arn(self, text: str, parts: tuple[Token, ...]) -> None:
-        """Check that a resource is an ARN, or the start of one, with variables in its last part only.
+        """Check that a resource is an ARN, or the start of one: the service in full, variables in the last part.
 
-        Source: IAM User Guide, "Access Analyzer policy check reference" (ARN prefix and fields) and "IAM policy
-        elements: Variables and tags" (where variables are taken).
+        Source: IAM User Guide, "Access Analyzer policy check reference" (ARN prefix and fields), "IAM JSON policy
+        elements: Resource" (no wildcard in the service segment) and "IAM policy elements: Variables and tags"
+        (where variables are taken).
         """
         colons = 0
         for part in parts:
@@ -246,7 +293,12 @@ class _Reader:
                 colons += part.count(":")
             elif isinstance(part, Variable) and colons < ARN_COLONS:
                 raise self._refusal(f"resource {show(text)} has a variable before the fifth colon")
-        if not text.startswith("arn:") or (colons < ARN_COLONS and Wildcard.MANY not in parts):
+            elif isinstance(part, Wildcard) and colons == _COLONS_BEFORE_SERVICE:
+                raise self._refusal(
+                    f"resource {show(text)} has a wildcard in its service. Fix: name the service"
+                )
+        is_whole = colons >= ARN_COLONS or (colons > _COLONS_BEFORE_SERVICE and Wildcard.MANY in parts)
+        if not text.startswith("arn:") or not is_whole:
             raise self._refusal(f'resource {show(text)} is no ARN. Fix: an ARN, or "*"')
 
     def _principals(self, effect: str) -> Principals | None:
@@ -263,7 +315,7 @@ class _Reader:
         if self.kind is Kind.RESOURCE_CONTROL and element != "*":
             raise self._refusal(f'Principal {show(element)}: {self.kind.value} takes "*" only')
         try:
-            return parse_principals(element, negated=key == "NotPrincipal")
+            return parse_principals(element, negated=key == "NotPrincipal", is_deny=effect == "Deny")
         except PrincipalError as error:
             raise self._refusal(f"{key} {error}") from error
 

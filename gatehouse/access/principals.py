@@ -94,14 +94,17 @@ class Principals:
         return principal.account in self.accounts and own <= self.aws
 
 
-def parse_principals(element: Any, *, negated: bool) -> Principals:  # noqa: ANN401
+def parse_principals(element: Any, *, negated: bool, is_deny: bool) -> Principals:  # noqa: ANN401
     """Return the element read from a policy; an empty one names nobody.
+
+    No document tells which account a CanonicalUser is. An Allow for one is taken to name nobody who asks, which
+    is the narrower grant; a Deny for one cannot be decided.
 
     Source: IAM User Guide, "AWS JSON policy elements: Principal", "Grammar of the IAM JSON policy language" and
     "Access Analyzer policy check reference" ("Empty object principal").
 
     Raises:
-        PrincipalError: another form, or a wildcard for part of a name.
+        PrincipalError: another form, a wildcard for part of a name, or a CanonicalUser in a Deny.
 
     """
     if element == "*":
@@ -109,8 +112,8 @@ def parse_principals(element: Any, *, negated: bool) -> Principals:  # noqa: ANN
     if not isinstance(element, dict):
         raise PrincipalError('is neither "*" nor an object of AWS, Service and Federated')
     listed = {kind: _strings(kind, names) for kind, names in element.items()}
-    if "CanonicalUser" in listed:
-        raise PrincipalError("has CanonicalUser, whose account no document tells. Fix: name the account")
+    if is_deny and listed.get("CanonicalUser"):
+        raise PrincipalError("denies a CanonicalUser, whose account no document tells. Fix: name the account")
     if negated and not any(listed.values()):
         raise PrincipalError("names nobody, so that it would mean everybody. Fix: name somebody")
     names = listed.get("AWS", ())

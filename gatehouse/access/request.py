@@ -46,10 +46,11 @@ class Principal:
 
     ``arn`` is that of the role, user or account root; of the SAML or OIDC provider for
     ``sts:AssumeRoleWithSAML`` and ``sts:AssumeRoleWithWebIdentity``; empty or ``*`` for nobody signed in.
-    ``account`` has 12 digits (empty for a service or nobody). ``session_arn`` is that of the role session
-    (``arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION``) or of the federated user session; a session given as
-    ``arn`` is understood, its role then has no path. ``tags`` are principal and session tags together.
-    ``service`` is a service principal such as ``logs.amazonaws.com``, and then needs no ``arn``.
+    ``account`` has 12 digits (that in the ARN if empty; none for a service or nobody). ``session_arn`` is that
+    of the role session (``arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION``) or of the federated user session; a
+    session given as ``arn`` is understood, its role then has no path. ``tags`` are principal and session tags
+    together. ``service`` is a service principal such as ``logs.amazonaws.com``, and then needs no ``arn``; one
+    that is not of IAM, such as that of the trail for which CloudTrail asks, is not read.
     """
 
     arn: str = ""
@@ -72,6 +73,8 @@ class Principal:
             partition, account, role, _ = session.groups()
             object.__setattr__(self, "session_arn", self.session_arn or self.arn)
             object.__setattr__(self, "arn", f"arn:{partition}:iam::{account}:role/{role}")
+        if self.has_identity_policies and not self.account:
+            object.__setattr__(self, "account", self.arn.split(":")[4])
         if self.has_identity_policies and not re.fullmatch(r"\d{12}", self.account):
             raise MalformedRequestError(
                 f"principal.account: {show(self.account)} is no account. Fix: its 12 digits, as a string"
@@ -89,7 +92,7 @@ class Principal:
         (aws:PrincipalType).
         """
         if self.service is not None:
-            if self.arn.startswith("arn:"):
+            if _IAM.fullmatch(self.arn):
                 raise MalformedRequestError(
                     f"principal: {show(self.arn)} and the service {show(self.service)}. Fix: one of them"
                 )
@@ -156,8 +159,10 @@ class Resource:
     @property
     def owner(self) -> str:
         """The account that owns it, empty if nothing tells."""
+        if self.account:
+            return self.account
         parts = self.arn.split(":", 5)
-        return self.account or (parts[4] if len(parts) > 5 and parts[4].isdecimal() else "")  # noqa: PLR2004
+        return parts[4] if len(parts) > 5 and parts[4].isdecimal() else ""  # noqa: PLR2004  # parts of an ARN
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,7 @@ class Request:
                 f"resource.arn: {show(arn)} is no ARN. Fix: the whole ARN, or * for an action without a resource"
             )
 
-    @cached_property
+    @property
     def facts(self) -> Context:
         """The context with what follows from principal and resource; what was given wins.
 
@@ -208,7 +213,8 @@ class Request:
         owner = self.resource.owner
         if owner:
             found["aws:resourceaccount"] = (owner,)
-        return Context(found | _context(self.context, "context"))
+        found.update(_context(self.context, "context"))
+        return Context(found)
 
     @property
     def is_in_account(self) -> bool:
@@ -217,13 +223,15 @@ class Request:
 
 
 def _context(values: Mapping[str, ContextValue], name: str) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for key, value in values.items():
-        if key.lower() in found:
-            raise MalformedRequestError(
-                f"{name}: {show(key)} is there twice, in other letters. Fix: one, as case does not count in keys"
-            )
-        found[key.lower()] = (value,) if isinstance(value, str) else tuple(value)
+    found = {
+        key.lower(): (value,) if isinstance(value, str) else tuple(value) for key, value in values.items()
+    }
+    if len(found) < len(values):
+        lowered = [key.lower() for key in values]
+        twice = next(key for key in values if lowered.count(key.lower()) > 1)
+        raise MalformedRequestError(
+            f"{name}: {show(twice)} is there twice, in other letters. Fix: one, as case does not count in keys"
+        )
     return found
 
 

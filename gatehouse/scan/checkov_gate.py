@@ -1,4 +1,4 @@
-"""Checkov, in this process, over one synthesized document: every failed check as a finding, or no verdict at all.
+"""Checkov, in this process, over one document or plan: every failed check as a finding, or no verdict at all.
 
 Checkov 3.3 ends well where it has seen nothing: a file that it cannot parse, a resource that it drops and a graph
 check that raises are no findings of its own (bridgecrewio/checkov#7454). Here each is an error, as is whatever
@@ -7,18 +7,19 @@ Checkov logs as one. Nothing is fetched: Checkov's platform is not asked. No var
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatehouse.errors import GatehouseError
-from gatehouse.scan.findings import Finding
+from gatehouse.document.source import COMMENT, check_blocks, read_json
+from gatehouse.errors import InputError
+from gatehouse.scan.findings import Finding, ScanError, shipped_checks
+from gatehouse.scan.plan import Plan, without_instances
 
 if TYPE_CHECKING:
     from checkov.common.output.record import Record
@@ -27,23 +28,16 @@ if TYPE_CHECKING:
     from gatehouse.scan.checkov_runner import Known, Seen
 
 #: What Checkov opens in this framework; it leaves any other file out without a word.
-SUFFIX = ".tf.json"
+SUFFIX, PLAN_SUFFIX = ".tf.json", ".json"
+#: Ids of our own checks that Checkov runs.
+HOUSE_PREFIX = "GH2"
 #: Environment variables that change what Checkov does.
-_SETTINGS = ("CHECKOV_", "CKV_", "BC_", "PRISMA_", "LOG_LEVEL", "PYCHARM_HOSTED")
-#: The comment of Terraform's JSON, which is no name.
-_COMMENT = "//"
+_SETTINGS = ("CHECKOV_", "CKV_", "EVAL_TF_PLAN", "BC_", "PRISMA_", "LOG_LEVEL", "PYCHARM_HOSTED")
 _MOST_NAMED = 5
 _INSTALLED = (
     "Fix: see whether the installed Checkov is the one in requirements/run.txt, and whether `terraform validate` "
     "takes the document"
 )
-_AGAIN = "Fix: synthesize it anew: gatehouse synth"
-
-
-class ScanError(GatehouseError):
-    """No verdict: the document or Checkov failed, and what it would have found is not known."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -62,21 +56,17 @@ def read_document(path: Path) -> dict[str, Any]:
 
     """
     try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ScanError(f"{path}: cannot be read: {error.strerror or error}. {_AGAIN}") from None
-    except (ValueError, RecursionError) as error:
-        raise ScanError(f"{path}: is not JSON: {error}. {_AGAIN}") from None
-    resources = document.get("resource") if isinstance(document, dict) else None
-    if not isinstance(resources, dict) or not all(isinstance(named, dict) for named in resources.values()):
-        raise ScanError(f"{path}: holds no resources as types, names and attributes. {_AGAIN}")
-    return dict(document)
+        document, _ = read_json(path)
+        check_blocks(path, document)
+    except InputError as error:
+        raise ScanError(str(error)) from None
+    return document
 
 
 def addresses(document: Mapping[str, Any]) -> set[str]:
     """Return the address of every resource in a document."""
     return {
-        f"{kind}.{name}" for kind, named in document["resource"].items() for name in named if name != _COMMENT
+        f"{kind}.{name}" for kind, named in document["resource"].items() for name in named if name != COMMENT
     }
 
 
@@ -91,14 +81,33 @@ def scan(path: Path) -> Scanned:
         raise ScanError(f"{path}: Checkov reads no such file. Fix: give it a name that ends in {SUFFIX}")
     expected = addresses(read_document(path))
     with _failures_raised(str(path)):
-        from gatehouse.scan.checkov_runner import run  # noqa: PLC0415 - Checkov's import takes seconds
+        from gatehouse.scan.checkov_runner import registered, run  # noqa: PLC0415 - Checkov's import takes seconds
 
+        _check_loaded(path, registered(HOUSE_PREFIX))
         reports, seen = run(str(path))
-        _check_parsed(path, reports)
-        _check_seen(path, expected, seen)
-        _check_ran(path, reports, seen)
-        findings = {_finding(record, seen) for report in reports for record in report.failed_checks}
-        return Scanned(tuple(sorted(findings)), sum(len(report.passed_checks) for report in reports))
+        return _scanned(path, expected, reports, seen)
+
+
+def scan_plan(plan: Plan) -> Scanned:
+    """Run every check of Checkov's own over a plan; the findings' addresses are those of the configuration.
+
+    Raises:
+        ScanError: as for a document.
+
+    """
+    path = plan.path
+    if path.suffix != PLAN_SUFFIX:
+        raise ScanError(f"{path}: Checkov reads no such plan. Fix: give it a name that ends in {PLAN_SUFFIX}")
+    with _failures_raised(str(path)):
+        from gatehouse.scan.checkov_runner import registered, run_plan  # noqa: PLC0415 - Checkov's import takes seconds
+
+        _check_loaded(path, registered(HOUSE_PREFIX))
+        reports, seen = run_plan(str(path))
+        found = _scanned(path, set(plan.resources), reports, seen)
+    # Our own checks are of references, which a plan has lost; they have judged the document.
+    theirs = (one for one in found.findings if not one.check.startswith(HOUSE_PREFIX))
+    of_configuration = {replace(one, address=without_instances(one.address)) for one in theirs}
+    return Scanned(tuple(sorted(of_configuration)), found.passed)
 
 
 def explain(check_id: str) -> Known | None:
@@ -107,6 +116,21 @@ def explain(check_id: str) -> Known | None:
         from gatehouse.scan.checkov_runner import known  # noqa: PLC0415 - Checkov's import takes seconds
 
         return known(check_id)
+
+
+def _check_loaded(path: Path, titles: Mapping[str, str]) -> None:
+    missing = [check for check in shipped_checks() if check.startswith(HOUSE_PREFIX) and check not in titles]
+    if missing:
+        raise ScanError(f"{path}: checks of our own were not loaded: {', '.join(missing)}. {_INSTALLED}")
+
+
+def _scanned(path: Path, expected: set[str], reports: list[Report], seen: Seen) -> Scanned:
+    """Return what was found, once it is sure that all of it was looked at."""
+    _check_parsed(path, reports)
+    _check_seen(path, expected, seen)
+    _check_ran(path, reports, seen)
+    findings = {_finding(record, seen) for report in reports for record in report.failed_checks}
+    return Scanned(tuple(sorted(findings)), sum(len(report.passed_checks) for report in reports))
 
 
 def _check_parsed(path: Path, reports: list[Report]) -> None:
@@ -128,6 +152,8 @@ def _check_seen(path: Path, expected: set[str], seen: Seen) -> None:
 
 
 def _check_ran(path: Path, reports: list[Report], seen: Seen) -> None:
+    if not seen.graph_checks:
+        raise ScanError(f"{path}: no graph check of Checkov has run over it. {_INSTALLED}")
     if seen.crashed:
         raise ScanError(
             f"{path}: checks of Checkov ended with an error of their own: {', '.join(seen.crashed)}. {_INSTALLED}"

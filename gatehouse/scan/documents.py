@@ -15,10 +15,11 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
+from gatehouse.document.source import once_each
 from gatehouse.scan.statements import Statement, read_statements
 
 #: Attributes that hold a policy; what is no policy there, nobody can judge.
-_ATTRIBUTES = frozenset(
+POLICY_ATTRIBUTES = frozenset(
     {"access_policy", "assume_role_policy", "policy", "policy_document", "resource_policy"}  # of any resource
 )
 _STATEMENT = "Statement"
@@ -129,7 +130,7 @@ def find_documents(terraform: Mapping[str, Any]) -> tuple[list[PolicyDocument], 
             if policy is not None:
                 kind = PolicyKind.BOUNDARY if address in boundaries else _kind(type_, path, policy)
                 found.append((address, ".".join(path), kind, policy))
-            elif path and path[-1] in _ATTRIBUTES and isinstance(value, str):
+            elif path and path[-1] in POLICY_ATTRIBUTES and isinstance(value, str):
                 unreadable.append(Unreadable(address, ".".join(path), _why_unreadable(value)))
     tags = frozenset(tag for *_, policy in found for tag in _principal_tags(policy))
     return [PolicyDocument(*one, declared, tags) for one in found], unreadable
@@ -189,15 +190,15 @@ def _json(text: str) -> object:
     if not text.lstrip().startswith(("{", "[")):
         return None
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return None
+        return json.loads(text, object_pairs_hook=once_each)
+    except ValueError:
+        return None  # a policy with a name twice is one of which nobody knows what AWS would take
 
 
 def _why_unreadable(text: str) -> str:
     if text.startswith("${"):
         return f"stands somewhere else: {text}"
-    return 'is not JSON with a "Statement"'
+    return 'is not JSON with a "Statement", or has a name twice'
 
 
 def _kind(type_: str, path: tuple[str, ...], policy: Mapping[str, Any]) -> PolicyKind:

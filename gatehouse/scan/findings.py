@@ -10,11 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gatehouse.errors import InputError, Problem
+from gatehouse.errors import GatehouseError, InputError, Problem
 from gatehouse.yaml_source import YamlSource, parse_yaml
 
 CHECKS = Path(__file__).resolve().parents[1] / "data" / "findings.yaml"
 _ID = re.compile(r"GH\d{3}")
+
+
+class ScanError(GatehouseError):
+    """No verdict: what was to be judged or a judge failed, and what it would have found is not known."""
+
+    exit_code = 2
 
 
 class Severity(StrEnum):

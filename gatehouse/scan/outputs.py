@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from gatehouse.scan.findings import Check, Finding, Severity, shipped_checks
-from gatehouse.scan.gate import Verdict
+from gatehouse.scan.gate import Planned, Verdict
 from gatehouse.scan.waivers import Placed
 
 #: GitHub ranks alerts by it: above 9 critical, 7 high, 4 medium. Source: GitHub, "SARIF support for code scanning".
@@ -36,6 +36,14 @@ def place_of(finding: Finding) -> str:
     return f"{finding.address} ({finding.place})" if finding.place else finding.address
 
 
+def plan_counts(plan: Planned) -> str:
+    """Return what a plan added, and how much of it nobody knows before the apply."""
+    return (
+        f"{plan.passed} checks passed, {plan.findings} findings in it alone, "
+        f"{len(plan.unknown)} of {plan.policies} policies unknown until the apply"
+    )
+
+
 def as_json(verdicts: Sequence[Verdict]) -> str:
     """Return everything, for programs: ``environments`` with ``failed`` and ``waived``."""
     environments = [
@@ -44,6 +52,7 @@ def as_json(verdicts: Sequence[Verdict]) -> str:
             "document": one.document.as_posix(),
             "sound": one.sound,
             "passed": one.passed,
+            "plan": _plain_plan(one.plan) if one.plan is not None else None,
             "failed": [_plain(finding) for finding in one.failed],
             "waived": [{**_plain(finding), "waiver": _plain_waiver(by)} for finding, by in one.waived],
         }
@@ -75,11 +84,19 @@ def as_junit(verdicts: Sequence[Verdict]) -> str:
     """Return JUnit's XML: a suite for each environment; a finding is a failure, a waived one is skipped."""
     suites = Element("testsuites", name="gatehouse scan")
     for one in verdicts:
-        counts = {"tests": len(_all(one)) + 1, "failures": len(one.failed), "skipped": len(one.waived)}
+        passed = [f"{one.passed} checks passed"]
+        if one.plan is not None:
+            passed.append(f"plan: {plan_counts(one.plan)}")
+        counts = {
+            "tests": len(_all(one)) + len(passed),
+            "failures": len(one.failed),
+            "skipped": len(one.waived),
+        }
         suite = SubElement(suites, "testsuite", {key: str(count) for key, count in counts.items()})
         suite.set("name", one.environment)
         # Without a case a suite counts as not run.
-        SubElement(suite, "testcase", classname=one.environment, name=f"{one.passed} checks passed")
+        for name in passed:
+            SubElement(suite, "testcase", classname=one.environment, name=name)
         for finding in one.failed:
             failure = SubElement(_case(suite, one, finding), "failure", type=finding.check)
             failure.set("message", _xml(finding.detail))
@@ -102,6 +119,8 @@ def as_markdown(verdicts: Sequence[Verdict]) -> str:
             f"{one.passed} checks passed, {len(one.failed)} failed, {len(one.waived)} waived.",
             "",
         ]
+        if one.plan is not None:
+            lines += [f"Plan {_cell(one.plan.path.as_posix())}: {plan_counts(one.plan)}.", ""]
         if one.failed:
             rows = [(f.check, severity_of(f) or "-", place_of(f), f.detail) for f in one.failed]
             lines += [*_rows(("Check", "Severity", "Where", "What"), rows), ""]
@@ -115,18 +134,17 @@ def as_markdown(verdicts: Sequence[Verdict]) -> str:
 
 
 def waiver_table(waivers: Sequence[Placed]) -> str:
-    """Return the waivers of a project as a table for its README."""
+    """Return the waivers of a project as a table for its README: one row for each decision."""
     rows = [
         (
-            f"`{one.check}`",
-            f"`{one.resource}`",
-            _cell(", ".join(one.environments)),
-            _cell(one.reason),
-            one.expires,
+            "<br>".join(f"`{one.check}` `{one.resource}`" for one in waiver.findings),
+            _cell(", ".join(waiver.environments) + (" (where known)" if waiver.only_when_known else "")),
+            _cell(waiver.reason),
+            waiver.expires,
         )
-        for one in (placed.waiver for placed in waivers)
+        for waiver in dict.fromkeys(placed.waiver for placed in waivers)
     ]
-    return "\n".join(_table(("Check", "Resource", "In", "Reason", "Until"), rows)) + "\n"
+    return "\n".join(_table(("Check and resource", "In", "Reason", "Until"), rows)) + "\n"
 
 
 #: By the name of the format.
@@ -151,6 +169,16 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "place": finding.place,
         "detail": finding.detail,
         "fix": check.fix if check is not None else None,
+    }
+
+
+def _plain_plan(plan: Planned) -> dict[str, Any]:
+    return {
+        "document": plan.path.as_posix(),
+        "passed": plan.passed,
+        "findings": plan.findings,
+        "policies": plan.policies,
+        "unknown_policies": list(plan.unknown),
     }
 
 

@@ -35,6 +35,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "GH116": grants.whole_folders,
         "GH117": grants.whole_prefixes,
         "GH118": grants.keys_through_services,
+        "GH119": grants.named_roles_to_become,
         "GH120": principals.no_not_principal,
         "GH121": principals.nobody_unknown,
         "GH122": principals.accounts_with_conditions,
@@ -52,6 +53,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "GH140": denials.no_sisters_spared,
         "GH141": denials.no_nameless_spared,
         "GH142": denials.only_with_tls,
+        "GH143": denials.only_from_networks,
     }
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 _START = re.compile(r"(\$+)\{")
@@ -15,6 +16,28 @@ _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _DEFAULT = re.compile(r"\s*,\s*'.*'", re.DOTALL)
 #: Stand for the characters themselves.
 CHARACTERS = frozenset("*?$")
+_RESOURCE = re.compile(r"(?:data\.)?(\w+)\.[\w-]+\.(.+)")
+_INDEX = re.compile(r"\[[^\]]*\]")
+_PLACE = "eu-west-1:111122223333"
+#: What references to ARNs stand for, by type and attribute; of the others nothing but the form of an ARN is known.
+_ARNS: Mapping[str, str] = MappingProxyType(
+    {
+        "aws_api_gateway_rest_api.execution_arn": f"arn:aws:execute-api:{_PLACE}:a1b2c3d4e5",
+        "aws_cloudwatch_log_group.arn": f"arn:aws:logs:{_PLACE}:log-group:reference",
+        "aws_db_instance.arn": f"arn:aws:rds:{_PLACE}:db:reference",
+        "aws_db_instance.master_user_secret.secret_arn": f"arn:aws:secretsmanager:{_PLACE}:secret:rds!db-reference",
+        "aws_iam_policy.arn": "arn:aws:iam::111122223333:policy/reference",
+        "aws_iam_role.arn": "arn:aws:iam::111122223333:role/reference",
+        "aws_iam_user.arn": "arn:aws:iam::111122223333:user/reference",
+        "aws_instance.arn": f"arn:aws:ec2:{_PLACE}:instance/i-0a1b2c3d4e5f60718",
+        "aws_kms_key.arn": f"arn:aws:kms:{_PLACE}:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+        "aws_s3_bucket.arn": "arn:aws:s3:::reference",
+        "aws_secretsmanager_secret.arn": f"arn:aws:secretsmanager:{_PLACE}:secret:reference-a1b2c3",
+        "aws_sns_topic.arn": f"arn:aws:sns:{_PLACE}:reference",
+        "aws_sqs_queue.arn": f"arn:aws:sqs:{_PLACE}:reference",
+        "aws_ssm_parameter.arn": f"arn:aws:ssm:{_PLACE}:parameter/reference",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +99,9 @@ def stand_ins(value: Any) -> Any:  # noqa: ANN401 - any JSON
 def _stand_in(inside: str) -> str:
     if ":" in inside or inside in CHARACTERS:
         return ""
+    resource = _RESOURCE.fullmatch(inside)
+    if resource and (known := _ARNS.get(f"{resource[1]}.{_INDEX.sub('', resource[2])}")):
+        return known
     if inside.endswith("arn"):
-        return "arn:aws:service:eu-west-1:111122223333:resource"
+        return f"arn:aws:service:{_PLACE}:resource"
     return "111122223333" if inside.endswith("account_id") else "reference"

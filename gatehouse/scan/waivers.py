@@ -7,15 +7,16 @@ read, or is there twice, is bad input.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from gatehouse.acceptance import Acceptance, read_acceptances, too_long
 from gatehouse.errors import InputError, Problem
 from gatehouse.fields import ALL, DISTINCT, Model, Name, Pattern, RefusedError
 from gatehouse.problems import closest, problems_of
@@ -24,16 +25,6 @@ from gatehouse.yaml_source import YamlSource, dotted, parse_yaml
 
 WAIVERS = Path("waivers.yaml")
 EXPIRED, UNUSED = "GH901", "GH902"
-#: Longest time for which a finding may be let pass; a decision is looked at again within about a year.
-LONGEST_DAYS = 400
-
-
-def _calendar_date(value: str) -> str:
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        raise RefusedError("is not in the calendar", "write a day that exists, like 2027-06-30") from None
-    return value
 
 
 def _all_alone(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -42,8 +33,8 @@ def _all_alone(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-class Waiver(Model):
-    """One finding, or those of several resources of a type, and why it is accepted."""
+class Accepted(Model):
+    """A check, and the resource or the resources of one type for which its findings are let pass."""
 
     check: Annotated[
         str, Pattern(r"(CKV2?_[A-Z]+|GH)_?\d+", "the id of a check", "write it like CKV_AWS_18 or GH001")
@@ -60,56 +51,51 @@ class Waiver(Model):
     """Address as the finding has it; `*` in the name stands for any text."""
     place: Annotated[str, Field(min_length=1)] | None = None
     """Place in the resource as the finding has it; without it, every place."""
-    environments: Annotated[
-        tuple[Name, ...], Field(strict=False, min_length=1), DISTINCT, AfterValidator(_all_alone)
-    ]
-    """Environments by name, or [all]."""
-    reason: Annotated[
-        str,
-        Pattern(r"(?s)\S.{38,}[.!]\s*", "a reason", "write a whole sentence that would convince a reviewer"),
-    ]
-    """Why the finding is accepted, in sentences."""
-    owner: Annotated[str, Pattern(r"\S(.*\S)?", "an owner", "name the team or the person who answers for it")]
-    """Who answers for it."""
-    expires: Annotated[
-        str,
-        Pattern(r"\d{4}-\d\d-\d\d", "a date", "write it like 2027-06-30"),
-        AfterValidator(_calendar_date),
-    ]
-    """Last day on which it counts."""
 
     def allows(self, finding: Finding) -> bool:
-        """Return whether the finding is the one that is accepted, whatever the environment and the day."""
+        """Return whether the finding is one of those, whatever the environment and the day."""
         if self.check != finding.check or self.place not in (None, finding.place):
             return False
         name = "[A-Za-z0-9_-]*".join(map(re.escape, self.resource.split("*")))
         return re.fullmatch(name, finding.address) is not None
+
+
+class Waiver(Acceptance):
+    """One decision: the findings that it accepts, and the reason that answers all of them."""
+
+    findings: Annotated[tuple[Accepted, ...], Field(strict=False, min_length=1)]
+    """What is accepted; several only if one reason answers them all. Each must let something pass."""
+    environments: Annotated[
+        tuple[Name, ...], Field(strict=False, min_length=1), DISTINCT, AfterValidator(_all_alone)
+    ]
+    """Environments by name, or [all]."""
+    only_when_known: bool = False
+    """Whether the finding shows only where a value is known, as in a plan: a scan without one does not miss it."""
 
     def counts_in(self, environment: str) -> bool:
         """Return whether it speaks of this environment."""
         return self.environments == (ALL,) or environment in self.environments
 
     def meets(self, other: Waiver) -> bool:
-        """Return whether another one says the same of an environment that both name."""
-        shared = ALL in (*self.environments, *other.environments) or set(self.environments) & set(
+        """Return whether another one speaks of an environment that this one speaks of too."""
+        return ALL in (*self.environments, *other.environments) or not set(self.environments).isdisjoint(
             other.environments
         )
-        same = (self.check, self.resource, self.place) == (other.check, other.resource, other.place)
-        return same and bool(shared)
 
 
 class WaiverFile(Model):
     """The file."""
 
     waivers: Annotated[tuple[Waiver, ...], Field(strict=False)]
-    """Findings that are accepted."""
+    """Decisions to accept findings."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A waiver and where it is written, as FILE:LINE."""
+    """What a waiver accepts, one of its findings, and where that is written, as FILE:LINE."""
 
     waiver: Waiver
+    accepted: Accepted
     place: str
 
 
@@ -128,13 +114,8 @@ def load_waivers(path: Path, environments: Collection[str], today: date) -> tupl
         InputError: with every waiver that is malformed, there twice, too long, or for no environment of the project.
 
     """
-    if not path.exists():
-        return ()
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError([Problem(str(path), "is not UTF-8", "save the file as UTF-8")]) from None
-    return parse_waivers(text, str(path), environments, today)
+    text = read_acceptances(path)
+    return () if text is None else parse_waivers(text, str(path), environments, today)
 
 
 def parse_waivers(text: str, file: str, environments: Collection[str], today: date) -> tuple[Placed, ...]:
@@ -149,54 +130,71 @@ def parse_waivers(text: str, file: str, environments: Collection[str], today: da
     except ValidationError as error:
         raise InputError(problems_of(error, WaiverFile, source, file)) from None
     problems = [*_doubled(waivers, source, file), *_elsewhere(waivers, source, file, environments)]
-    problems += _too_long(waivers, source, file, today)
+    problems += too_long("waivers", waivers, source, file, today)
     if problems:
         raise InputError(sorted(problems, key=lambda problem: problem.line or 0))
     return tuple(
-        Placed(waiver, f"{file}:{source.line_of(('waivers', position))}")
-        for position, waiver in enumerate(waivers)
+        Placed(waiver, accepted, f"{file}:{source.line_of(path)}")
+        for path, waiver, accepted in _entries(waivers)
     )
 
 
-def judge(findings: Iterable[Finding], waivers: Sequence[Placed], environment: str, today: date) -> Judged:
+def judge(
+    findings: Iterable[Finding],
+    waivers: Sequence[Placed],
+    environment: str,
+    today: date,
+    *,
+    in_plan: Collection[Finding] | None = None,
+) -> Judged:
     """Return the verdict on what was found in one environment on a day.
 
-    The first waiver that allows a finding lets it pass; a second one is unused.
+    ``in_plan`` is what a plan alone has, None without a plan. The first entry of a waiver that allows a finding lets it
+    pass; a second one is unused. Each is told of by itself.
     """
+    planned = in_plan or ()
     here = [one for one in waivers if one.waiver.counts_in(environment)]
-    valid = [one for one in here if date.fromisoformat(one.waiver.expires) >= today]
+    valid = [one for one in here if one.waiver.counts_on(today)]
     failed: list[Finding] = []
     waived: list[tuple[Finding, Placed]] = []
-    for finding in sorted(findings):
-        found = next((one for one in valid if one.waiver.allows(finding)), None)
+    for finding in sorted({*findings, *planned}):
+        found = next((one for one in valid if one.accepted.allows(finding)), None)
         if found is None:
             failed.append(finding)
         else:
             waived.append((finding, found))
     failed += [_expired(one) for one in here if one not in valid]
     used = {id(one) for _finding, one in waived}
-    failed += [_unused(one, environment) for one in valid if id(one) not in used]
+    asked = [one for one in valid if in_plan is not None or not one.waiver.only_when_known]
+    failed += [_unused(one, environment) for one in asked if id(one) not in used]
     return Judged(tuple(failed), tuple(waived))
 
 
 def _expired(one: Placed) -> Finding:
-    waiver = one.waiver
-    detail = f"the waiver of {waiver.check} for {waiver.resource} has expired on {waiver.expires}"
+    accepted, expires = one.accepted, one.waiver.expires
+    detail = f"the waiver of {accepted.check} for {accepted.resource} has expired on {expires}"
     return Finding(EXPIRED, one.place, detail, "expires")
 
 
 def _unused(one: Placed, environment: str) -> Finding:
-    waiver = one.waiver
-    detail = f"there is no finding {waiver.check} for {waiver.resource} in {environment}"
+    accepted = one.accepted
+    detail = f"there is no finding {accepted.check} for {accepted.resource} in {environment}"
     return Finding(UNUSED, one.place, detail, "resource")
+
+
+def _entries(waivers: Sequence[Waiver]) -> Iterator[tuple[tuple[str | int, ...], Waiver, Accepted]]:
+    """Yield everything that is accepted, with its path in the file and its waiver."""
+    for position, waiver in enumerate(waivers):
+        for item, accepted in enumerate(waiver.findings):
+            yield ("waivers", position, "findings", item), waiver, accepted
 
 
 def _doubled(waivers: Sequence[Waiver], source: YamlSource, file: str) -> list[Problem]:
     problems = []
-    for (first, one), (second, other) in combinations(enumerate(waivers), 2):
-        if one.meets(other):
-            path = ("waivers", second, "resource")
-            problem = f"has a waiver of {one.check} already, in line {source.line_of(('waivers', first))}"
+    for (first, waiver, one), (second, other_waiver, other) in combinations(_entries(waivers), 2):
+        if one == other and waiver.meets(other_waiver):
+            path = (*second, "resource")
+            problem = f"has a waiver of {one.check} already, in line {source.line_of(first)}"
             line = source.line_of(path)
             problems.append(
                 Problem(file, problem, "keep one of the two", line, None, dotted(path), other.resource)
@@ -216,17 +214,4 @@ def _elsewhere(
                 fix = f'write "{meant}"' if meant else f"use some of {', '.join((ALL, *environments))}"
                 line = source.line_of(path)
                 problems.append(Problem(file, "is no environment", fix, line, None, dotted(path), name))
-    return problems
-
-
-def _too_long(waivers: Sequence[Waiver], source: YamlSource, file: str, today: date) -> list[Problem]:
-    latest = (today + timedelta(days=LONGEST_DAYS)).isoformat()
-    problems = []
-    for position, waiver in enumerate(waivers):
-        if waiver.expires > latest:
-            path = ("waivers", position, "expires")
-            problem = f"is more than {LONGEST_DAYS} days from now"
-            fix = f"write {latest} or earlier"
-            line = source.line_of(path)
-            problems.append(Problem(file, problem, fix, line, None, dotted(path), waiver.expires))
     return problems

@@ -611,6 +611,27 @@ def lifecycle_keeps_newer_noncurrent_versions(replace: Replace) -> None:
     replace(S3Response, "serialized", serialized_with_versions)
 
 
+def bucket_tells_event_bridge(replace: Replace) -> None:
+    """PutBucketNotificationConfiguration with ``EventBridgeConfiguration``; GetBucketNotificationConfiguration.
+
+    moto: sends the events, and does not tell that it does. AWS: returns the empty element (S3 API reference,
+    *GetBucketNotificationConfiguration*).
+    Provider: every plan of an ``aws_s3_bucket_notification`` wants to set ``eventbridge``.
+    """
+    from moto.s3.responses import S3Response
+
+    plain = S3Response.serialized
+
+    def serialized(self: Moto, action_result: Moto) -> Moto:
+        if self.data.get("Action") == "GetBucketNotificationConfiguration":
+            kept = self.backend.get_bucket_notification_configuration(self.bucket_name)
+            if kept is not None and kept.event_bridge is not None:
+                action_result.result["EventBridgeConfiguration"] = {}
+        return plain(self, action_result)
+
+    replace(S3Response, "serialized", serialized)
+
+
 def log_delivery_is_granted_by_policy(replace: Replace) -> None:
     """PutBucketLogging to a bucket whose policy lets ``logging.s3.amazonaws.com`` put objects.
 
@@ -682,6 +703,7 @@ MENDS: dict[str, Mend] = {
         set_parameters_have_source_user,
         conditional_deny_is_no_deny,
         lifecycle_keeps_newer_noncurrent_versions,
+        bucket_tells_event_bridge,
         log_delivery_is_granted_by_policy,
         access_logs_arrive_later,
     )

@@ -340,6 +340,16 @@ def ask_newer_noncurrent_versions() -> object:
     return [each.get("NoncurrentVersionExpiration") for each in found]
 
 
+def ask_event_bridge() -> object:
+    s3, answers = aws("s3"), []
+    name = bucket("artifacts")
+    switches: list[dict[str, object]] = [{"EventBridgeConfiguration": {}}, {}]
+    for wanted in switches:
+        s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=wanted)
+        answers.append(s3.get_bucket_notification_configuration(Bucket=name).get("EventBridgeConfiguration"))
+    return answers
+
+
 def logged_bucket(prefix: str, *statements: dict[str, Any]) -> str:
     """A bucket that logs to the bucket access-logs, which lets the log service write below ``prefix``."""
     grant = {
@@ -450,6 +460,7 @@ CASES = {
         aws=[{"NoncurrentDays": 90, "NewerNoncurrentVersions": 3}, {"NoncurrentDays": 1}, None],
         moto=[{"NoncurrentDays": 90}, {"NoncurrentDays": 1}, None],
     ),
+    "bucket_tells_event_bridge": Case(ask_event_bridge, aws=[{}, None], moto=[None, None]),
     "log_delivery_is_granted_by_policy": Case(
         ask_log_delivery, aws="s3/artifacts/", moto="'str' object has no attribute 'get'"
     ),

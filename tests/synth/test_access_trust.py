@@ -86,7 +86,9 @@ class SignIn:
     def tags(self, world: World, team: str = "fraud") -> Tags | None:
         """Return the session tags that the role asks for: none where it has a tag, or needs none."""
         role = world.role(self.persona, team)
-        return None if role.caller.principal.tags or self.persona in WITHOUT_TEAM else {"team": team}
+        return (
+            None if "team" in role.caller.principal.tags or self.persona in WITHOUT_TEAM else {"team": team}
+        )
 
 
 WITH_ID: Context = {**MFA, "sts:ExternalId": EXTERNAL_ID}

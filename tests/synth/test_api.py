@@ -21,6 +21,73 @@ def test_every_method_is_decided_by_iam(stack: Template) -> None:
     assert paths == {"{team}", "{proxy+}"}
 
 
+def test_every_method_wants_its_path_parameters(stack: Template) -> None:
+    validator = stack.named("aws_api_gateway_request_validator", "api_validator")
+    assert (validator["validate_request_parameters"], validator["validate_request_body"]) == (True, False)
+    for method in stack.resources("aws_api_gateway_method").values():
+        assert method["request_validator_id"] == "${aws_api_gateway_request_validator.api_validator.id}"
+        assert set(method["request_parameters"].values()) == {True}
+    required = stack.named("aws_api_gateway_method", "api_proxy_method")["request_parameters"]
+    assert set(required) == {"method.request.path.team", "method.request.path.proxy"}
+
+
+def test_the_api_is_not_gone_before_another_is_there(stack: Template) -> None:
+    assert stack.only("aws_api_gateway_rest_api")["lifecycle"] == {"create_before_destroy": True}
+
+
+def test_before_a_regional_api_a_web_acl_admits_the_clients_alone(dev: Template) -> None:
+    acl = dev.named("aws_wafv2_web_acl", "api_web_acl")
+    assert (acl["scope"], acl["default_action"]) == ("REGIONAL", {"block": {}})
+    *groups, admitted = sorted(acl["rule"], key=lambda rule: int(rule["priority"]))
+    assert (admitted["name"], admitted["action"]) == ("clients", {"allow": {}})
+    assert admitted["statement"] == {
+        "ip_set_reference_statement": {"arn": "${aws_wafv2_ip_set.api_web_acl_clients.arn}"}
+    }
+    assert dev.only("aws_wafv2_ip_set")["addresses"] == example("dev")["api"]["client_cidrs"]
+    # Before the clients are admitted, and with no rule of theirs switched off but the one that only counts.
+    statements = {rule["name"]: rule["statement"]["managed_rule_group_statement"] for rule in groups}
+    assert all(rule["override_action"] == {"none": {}} for rule in groups)
+    assert statements == {
+        "AWSManagedRulesKnownBadInputsRuleSet": {
+            "name": "AWSManagedRulesKnownBadInputsRuleSet",
+            "vendor_name": "AWS",
+        },
+        "AWSManagedRulesAnonymousIpList": {
+            "name": "AWSManagedRulesAnonymousIpList",
+            "vendor_name": "AWS",
+            "rule_action_override": [{"name": "HostingProviderIPList", "action_to_use": {"count": {}}}],
+        },
+    }
+    association = dev.only("aws_wafv2_web_acl_association")
+    assert association["resource_arn"] == "${aws_api_gateway_stage.api_stage.arn}"
+    assert association["web_acl_arn"] == "${aws_wafv2_web_acl.api_web_acl.arn}"
+
+
+def test_what_the_web_acl_blocks_is_logged_without_what_proves_who_calls(dev: Template) -> None:
+    logging = dev.only("aws_wafv2_web_acl_logging_configuration")
+    assert logging["resource_arn"] == "${aws_wafv2_web_acl.api_web_acl.arn}"
+    assert logging["redacted_fields"] == [
+        {"single_header": {"name": "authorization"}},
+        {"single_header": {"name": "x-amz-security-token"}},
+        {"query_string": {}},
+    ]
+    (kept,) = logging["logging_filter"]["filter"]
+    assert (logging["logging_filter"]["default_behavior"], kept["behavior"]) == ("DROP", "KEEP")
+    assert kept["condition"] == [{"action_condition": {"action": "BLOCK"}}]
+    acl = dev.only("aws_wafv2_web_acl")
+    shown = [acl["visibility_config"], *(rule["visibility_config"] for rule in acl["rule"])]
+    assert [one["sampled_requests_enabled"] for one in shown] == [False] * 4
+    group = dev.named("aws_cloudwatch_log_group", "api_web_acl_logs")
+    assert group["name"] == "aws-waf-logs-mlflow-dev"
+    patterns = dev.policy("aws_kms_key", "log_key")["LogGroupsOfThisStack"]["Condition"]["ArnLike"]
+    assert any(one.endswith(":aws-waf-logs-mlflow-dev") for one in next(iter(patterns.values())))
+
+
+def test_a_private_api_has_no_web_acl(prod: Template) -> None:
+    assert not [kind for kind in prod.document["resource"] if kind.startswith("aws_wafv2_")]
+    assert "aws-waf-logs" not in json.dumps(prod.document)
+
+
 def test_the_workspace_is_set_from_the_path(stack: Template) -> None:
     for integration in stack.resources("aws_api_gateway_integration").values():
         parameters = integration["request_parameters"]
@@ -77,6 +144,17 @@ def test_the_load_balancer_is_entered_through_the_vpc_link_alone(stack: Template
     assert not stack.find("aws_vpc_security_group_ingress_rule", security_group_id=group)
     check = stack.only("aws_lb_target_group")["health_check"]
     assert (check["protocol"], check["path"]) == ("HTTPS", "/health")
+
+
+def test_the_load_balancer_logs_to_the_bucket_that_admits_it(stack: Template) -> None:
+    load_balancer = stack.only("aws_lb")
+    assert load_balancer["access_logs"] == {
+        "bucket": "${aws_s3_bucket.storage_access_logs.id}",
+        "enabled": True,
+        "prefix": "load-balancer",
+    }
+    # AWS tries whether it may write when the log is switched on.
+    assert load_balancer["depends_on"] == ["aws_s3_bucket_policy.storage_access_logs_policy"]
 
 
 def test_resource_policy_of_a_regional_api_only_denies(dev: Template) -> None:
@@ -142,6 +220,13 @@ def test_deployment_is_replaced_when_the_server_is_sent_something_else(
     synthesize: Synthesize, dev: Template, monkeypatch: pytest.MonkeyPatch, header: str
 ) -> None:
     monkeypatch.setattr(f"modules.api.{header}", "integration.request.header.X-Another")
+    assert triggers(synthesize("dev"))["definition"] != triggers(dev)["definition"]
+
+
+def test_deployment_is_replaced_when_parameters_are_validated_otherwise(
+    synthesize: Synthesize, dev: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modules.api.VALIDATES_PARAMETERS", False)
     assert triggers(synthesize("dev"))["definition"] != triggers(dev)["definition"]
 
 

@@ -30,6 +30,29 @@ def test_subnets_cover_every_tier_in_every_zone(dev: Template, prod: Template) -
     }
 
 
+def test_subnets_are_in_the_zones_that_the_file_names(synthesize: Synthesize, prod: Template) -> None:
+    def zones(template: Template) -> dict[str, str]:
+        return {name: each["availability_zone"] for name, each in template.resources("aws_subnet").items()}
+
+    assert zones(prod)["network_private_2"] == "eu-west-1c"
+    create = {"cidr": "10.40.0.0/18", "availability_zones": ["c", "a"], "egress": "none"}
+    assert zones(synthesize("prod", network={"create": create})) == {
+        "network_private_0": "eu-west-1c",
+        "network_private_1": "eu-west-1a",
+        "network_isolated_0": "eu-west-1c",
+        "network_isolated_1": "eu-west-1a",
+    }
+
+
+def test_a_zone_that_is_not_there_stops_a_plan(dev: Template) -> None:
+    zones = dev.document["data"]["aws_availability_zones"]["network_zones"]
+    assert zones["filter"] == [{"name": "zone-name", "values": ["eu-west-1a", "eu-west-1b"]}]
+    # One that is out of order is still there, and its plan is the one that is needed.
+    assert "state" not in zones
+    (condition,) = zones["lifecycle"]["postcondition"]
+    assert condition["condition"] == "${(length(self.names) == 2)}"
+
+
 def test_no_subnet_gives_out_public_addresses(stack: Template) -> None:
     assert all(
         subnet["map_public_ip_on_launch"] is False for subnet in stack.resources("aws_subnet").values()
@@ -64,7 +87,7 @@ def test_one_nat_gateway_or_one_in_each_zone(synthesize: Synthesize, dev: Templa
     network = {
         "create": {
             "cidr": "10.0.0.0/16",
-            "availability_zones": 3,
+            "availability_zones": ["a", "b", "c"],
             "egress": "nat",
             "nat_gateway_per_zone": True,
         }

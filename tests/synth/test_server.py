@@ -57,7 +57,6 @@ def test_terraform_ignores_only_what_counts_at_creation_or_is_scaled(stack: Temp
     assert ignoring == {
         "aws_autoscaling_group": ["desired_capacity"],
         "aws_db_instance": ["snapshot_identifier", "kms_key_id"],
-        "aws_subnet": ["availability_zone"],
     }
 
 
@@ -129,7 +128,9 @@ def test_the_database_is_closed_and_encrypted(stack: Template) -> None:
     assert database["publicly_accessible"] is False
     assert database["manage_master_user_password"] is True
     assert "password" not in database
-    for attribute in ("kms_key_id", "master_user_secret_kms_key_id"):
+    assert database["performance_insights_enabled"] is True
+    assert database["performance_insights_retention_period"] == 7
+    for attribute in ("kms_key_id", "master_user_secret_kms_key_id", "performance_insights_kms_key_id"):
         assert database[attribute] == "${aws_kms_key.database_key.arn}"
     assert database["enabled_cloudwatch_logs_exports"] == ["postgresql", "upgrade"]
     assert database["auto_minor_version_upgrade"] is True
@@ -143,7 +144,6 @@ def test_prod_keeps_what_dev_may_lose(dev: Template, prod: Template) -> None:
     assert (cheap["multi_az"], safe["multi_az"]) == (False, True)
     assert (cheap["skip_final_snapshot"], safe["skip_final_snapshot"]) == (True, False)
     assert safe["final_snapshot_identifier"] == "${var.final_snapshot_name}"
-    assert safe["performance_insights_kms_key_id"] == "${aws_kms_key.database_key.arn}"
 
 
 def test_a_database_can_start_from_a_snapshot(synthesize: Synthesize) -> None:
@@ -199,7 +199,8 @@ def test_the_boundary_forbids_identity(stack: Template) -> None:
 
 
 def test_every_log_group_is_encrypted_and_ends(stack: Template) -> None:
-    assert len(stack.resources("aws_cloudwatch_log_group")) == 7
+    behind_acl = len(stack.resources("aws_wafv2_web_acl"))
+    assert len(stack.resources("aws_cloudwatch_log_group")) == 7 + behind_acl
     for name, group in stack.resources("aws_cloudwatch_log_group").items():
         assert group["kms_key_id"] == "${aws_kms_key.log_key.arn}", name
         assert group["retention_in_days"] == "${var.log_retention_days}", name

@@ -59,6 +59,29 @@ def test_access_logs_use_the_one_encryption_that_delivery_supports(stack: Templa
     assert "aws:SourceAccount" in delivery["Condition"]["StringEquals"]
 
 
+def test_the_load_balancer_writes_below_its_prefix_alone(stack: Template) -> None:
+    statements = stack.policy("aws_s3_bucket_policy", "storage_access_logs_policy")
+    look, delivery = statements["LogDeliveryLooks"], statements["LoadBalancerDeliversAccessLogs"]
+    account = "${data.aws_caller_identity.account.account_id}"
+    assert (look["Action"], delivery["Action"]) == ("s3:GetBucketAcl", "s3:PutObject")
+    assert delivery["Resource"] == f"{look['Resource']}/load-balancer/AWSLogs/{account}/*"
+    for statement in (look, delivery):
+        assert statement["Principal"] == {"Service": "delivery.logs.amazonaws.com"}
+        condition = statement["Condition"]
+        assert condition["StringEquals"]["aws:SourceAccount"] == account
+        assert condition["ArnLike"] == {"aws:SourceArn": f"arn:aws:logs:eu-west-1:{account}:*"}
+    acl = delivery["Condition"]["StringEquals"]["s3:x-amz-acl"]
+    assert acl == "bucket-owner-full-control", "no object that its bucket does not own"
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_every_bucket_tells_event_bridge(stack: Template, bucket: str) -> None:
+    notification = stack.named("aws_s3_bucket_notification", f"storage_{bucket}_notification")
+    assert notification["bucket"] == f"${{aws_s3_bucket.storage_{bucket}.id}}"
+    assert notification["eventbridge"] is True
+    assert not {"lambda_function", "queue", "topic"} & set(notification)
+
+
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_every_bucket_refuses_plain_and_old_tls(stack: Template, bucket: str) -> None:
     statements = stack.policy("aws_s3_bucket_policy", f"storage_{bucket}_policy")

@@ -33,6 +33,8 @@ BUCKET_ACTIONS: Mapping[tuple[str, str], str] = {
     ("DELETE", "lifecycle"): "s3:PutLifecycleConfiguration",
     ("GET", "logging"): "s3:GetBucketLogging",
     ("PUT", "logging"): "s3:PutBucketLogging",
+    ("GET", "notification"): "s3:GetBucketNotification",
+    ("PUT", "notification"): "s3:PutBucketNotification",
     ("GET", "object-lock"): "s3:GetBucketObjectLockConfiguration",
     ("GET", "ownershipControls"): "s3:GetBucketOwnershipControls",
     ("PUT", "ownershipControls"): "s3:PutBucketOwnershipControls",

@@ -112,27 +112,28 @@ def check_policies(aws: Emulator, environment: str) -> None:
             assert own in text, name
 
 
-def check_people(aws: Emulator) -> None:
-    """Check dev's groups, its one user and its one instance profile."""
+def check_people(aws: Emulator, *, users: list[str]) -> None:
+    """Check dev's groups, the users that its file lists, and its one instance profile."""
     iam, prefix = aws.aws("iam"), "mlflow-dev"
     teams = ("fraud", "pricing", "search")
     groups = {f"{prefix}-{team}-data-scientist" for team in teams}
     assert {each["GroupName"] for each in iam.list_groups()["Groups"]} == groups
     for name in groups:
-        assert [each["UserName"] for each in iam.get_group(GroupName=name)["Users"]] == ["anna"]
+        assert [each["UserName"] for each in iam.get_group(GroupName=name)["Users"]] == users
         (policy,) = iam.list_group_policies(GroupName=name)["PolicyNames"]
         document = iam.get_group_policy(GroupName=name, PolicyName=policy)["PolicyDocument"]
         (statement,) = document["Statement"]
         assert statement["Resource"] == f"arn:aws:iam::{ACCOUNT}:role/{prefix}/data-scientist/{name}"
         assert statement["Condition"]["Bool"] == {"aws:MultiFactorAuthPresent": "true"}
 
-    assert [each["UserName"] for each in iam.list_users()["Users"]] == ["anna"]
-    anna = iam.get_user(UserName="anna")["User"]
-    assert anna["Path"] == f"/{prefix}/"
-    boundary = anna["PermissionsBoundary"]["PermissionsBoundaryArn"]
-    assert boundary == f"arn:aws:iam::{ACCOUNT}:policy/{prefix}-boundary-user"
-    assert {each["GroupName"] for each in iam.list_groups_for_user(UserName="anna")["Groups"]} == groups
-    assert iam.list_access_keys(UserName="anna")["AccessKeyMetadata"] == []
+    assert [each["UserName"] for each in iam.list_users()["Users"]] == users
+    for name in users:
+        user = iam.get_user(UserName=name)["User"]
+        assert user["Path"] == f"/{prefix}/"
+        boundary = user["PermissionsBoundary"]["PermissionsBoundaryArn"]
+        assert boundary == f"arn:aws:iam::{ACCOUNT}:policy/{prefix}-boundary-user"
+        assert {each["GroupName"] for each in iam.list_groups_for_user(UserName=name)["Groups"]} == groups
+        assert iam.list_access_keys(UserName=name)["AccessKeyMetadata"] == []
 
     profile = iam.get_instance_profile(InstanceProfileName=f"{prefix}-pricing-model-server")[
         "InstanceProfile"

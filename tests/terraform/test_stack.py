@@ -29,9 +29,11 @@ DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/deploy"
 KEYS = 4
 #: Of all session documents, those of this account.
 OWN = [{"Key": "Owner", "Values": ["Self"]}]
-#: Changes of prod's file: what is there, and what takes its place.
+#: Changes of an environment file: what is there, and what takes its place.
 TO_ROLES = ("mode: session_tags", "mode: roles")
 NAMED_DEPLOYER = ("project: mlflow\n", f"project: mlflow\ndeployer_role_arns: [{DEPLOYER}]\n")
+WITH_A_USER = ("iam_group: {}", "iam_group: {users: [anna]}")
+MISSING_ZONE = ("availability_zones: [a, b]", "availability_zones: [a, z]")
 UNPROTECTED = ("deletion_protection: true", "deletion_protection: false")
 
 
@@ -56,9 +58,9 @@ def synthesize(project: Path) -> None:
     subprocess.run([sys.executable, "main.py"], cwd=project, check=True, capture_output=True)
 
 
-def edit(project: Path, old: str, new: str) -> None:
-    """Change prod's environment file, as an operator would, and synthesize."""
-    file = project / "environments" / "prod.yaml"
+def edit(project: Path, old: str, new: str, *, environment: str = "prod") -> None:
+    """Change an environment file, as an operator would, and synthesize."""
+    file = project / "environments" / f"{environment}.yaml"
     text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1
     file.write_text(text.replace(old, new), encoding="utf-8")
@@ -105,7 +107,19 @@ def test_a_wrong_variable_is_refused_with_a_sentence(
         assert message in " ".join(str(refused.value).replace("│", " ").split()), variables
 
 
+def test_a_zone_that_is_not_there_is_told_before_anything_is_made(
+    tmp_path: Path, aws: Emulator, terraform_in: TerraformIn
+) -> None:
+    project = make_project(tmp_path)
+    edit(project, *MISSING_ZONE, environment="dev")
+    with pytest.raises(CommandFailedError) as refused:
+        terraform_in(stack(project, "dev"), state="local").plan()
+    told = " ".join(str(refused.value).replace("│", " ").split())
+    assert "This account has not all of eu-west-1a, eu-west-1z." in told
+
+
 @pytest.mark.xdist_group("dev")
+@pytest.mark.timeout(1200)  # two applies and a destroy
 def test_dev_by_cdktf_deploy(
     project: Path, aws: Emulator, cdktf_in: CdktfIn, terraform_in: TerraformIn
 ) -> None:
@@ -123,7 +137,13 @@ def test_dev_by_cdktf_deploy(
     check_what_was_made(project, aws, terraform.outputs(), "dev", teams=["fraud", "pricing", "search"])
     check_roles(aws, "dev", "roles")
     check_policies(aws, "dev")
-    check_people(aws)
+    check_people(aws, users=[])
+    check_before_the_api(aws)
+
+    edit(project, *WITH_A_USER, environment="dev")
+    cdktf.deploy("dev")
+    assert "No changes. Your infrastructure matches the configuration." in cdktf.diff("dev").output
+    check_people(aws, users=["anna"])
 
     guards = Guards(aws, "dev")
     sign_up(aws, "anna")
@@ -223,7 +243,7 @@ class Guards:
 def left_over(aws: Emulator) -> list[str]:
     """Return names of what costs money, holds data or gives access.
 
-    That is buckets, databases, instances, load balancers, VPCs, what is in IAM, and session documents.
+    That is buckets, databases, instances, load balancers, VPCs, web ACLs, what is in IAM, and session documents.
     """
     reservations = aws.aws("ec2").describe_instances()["Reservations"]
     instances = [instance for reservation in reservations for instance in reservation["Instances"]]
@@ -235,6 +255,7 @@ def left_over(aws: Emulator) -> list[str]:
         *running,
         *(each["LoadBalancerName"] for each in aws.aws("elbv2").describe_load_balancers()["LoadBalancers"]),
         *(each["VpcId"] for each in vpcs),
+        *(each["Name"] for each in aws.aws("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]),
         *left_in_iam(aws),
         *(each["Name"] for each in aws.aws("ssm").list_documents(Filters=OWN)["DocumentIdentifiers"]),
     ]
@@ -262,6 +283,10 @@ def check_what_was_made(
     for name in BOOT_FILES:
         assert uploaded[name] == (project / "templates" / "server" / name).read_bytes(), name
 
+    for name in ("artifact_bucket", "server_bucket", "access_log_bucket"):
+        assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=outputs[name])
+    check_load_balancer(aws, outputs["access_log_bucket"])
+
     versions = aws.aws("ec2").describe_launch_template_versions(
         LaunchTemplateName=f"mlflow-{environment}-server", Versions=["$Latest"]
     )
@@ -272,3 +297,31 @@ def check_what_was_made(
     assert f'GATEHOUSE_ARTIFACT_ROOT="s3://{outputs["artifact_bucket"]}"' in script
     assert outputs["database_secret_arn"] in script
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def check_load_balancer(aws: Emulator, bucket: str) -> None:
+    """Check where the load balancer's access log goes."""
+    elb = aws.aws("elbv2")
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    found = elb.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])["Attributes"]
+    log = {
+        each["Key"].rpartition(".")[2]: each["Value"]
+        for each in found
+        if each["Key"].startswith("access_logs")
+    }
+    assert log == {"enabled": "true", "bucket": bucket, "prefix": "load-balancer"}
+
+
+def check_before_the_api(aws: Emulator) -> None:
+    """Check that dev's stage is behind its web ACL, which blocks whom it does not know and logs that."""
+    gateway, waf = aws.aws("apigateway"), aws.aws("wafv2")
+    (api,) = gateway.get_rest_apis()["items"]
+    stage = f"arn:aws:apigateway:{REGION}::/restapis/{api['id']}/stages/api"
+    found = waf.get_web_acl_for_resource(ResourceArn=stage)["WebACL"]
+    assert found["DefaultAction"] == {"Block": {}}
+    admitted = found["Rules"][-1]
+    assert (admitted["Name"], admitted["Action"]) == ("clients", {"Allow": {}})
+    log = waf.get_logging_configuration(ResourceArn=found["ARN"])["LoggingConfiguration"]
+    assert log["LogDestinationConfigs"] == [
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:aws-waf-logs-mlflow-dev"
+    ]

@@ -13,17 +13,31 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import gatehouse.scan.gate
+import gatehouse.steps
 import gatehouse.synth
 import gatehouse.terraform
 from gatehouse.cli import app as commands
 from gatehouse.scan.checkov_gate import Scanned
 from gatehouse.scan.findings import Finding
 from gatehouse.settings import json_schema_text
+from gatehouse.steps import Step
 from gatehouse.terraform import Diagnostic, Outcome, Validation
+
+from .conftest import ROOT, WHOLE_APP
 
 if TYPE_CHECKING:
     from .conftest import App, Edit
 
+#: Writes down what each document was made from, as main.py does.
+RECORDS = f"""
+    from hashlib import sha256
+    digest = lambda path: sha256(path.read_bytes()).hexdigest()
+    program = {{"main.py": digest(Path({str(ROOT / "main.py")!r}))}}
+    for name in names:
+        document, file = out / "stacks" / name / "cdk.tf.json", f"environments/{{name}}.yaml"
+        record = {{"document": digest(document), "program": program, "project": {{file: digest(Path(file))}}}}
+        (document.parent / "inputs.json").write_text(json.dumps(record))
+"""
 FINDING = Finding("CKV_AWS_1", "aws_vpc.dev", "has no flow log", "id")
 FAILED = Validation(Outcome.FAILED, (Diagnostic("error", "No such argument", "", "aws_vpc.this"),))
 WARNED = Validation(Outcome.PASSED, (Diagnostic("warning", "deprecated"),))
@@ -36,8 +50,9 @@ def _run(*arguments: str) -> Result:
 
 @pytest.fixture
 def stand_in(project: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose app, whose Checkov and whose terraform are stand-ins; all is well with them."""
-    monkeypatch.setattr(gatehouse.synth, "APP", app())
+    """A project whose app, Checkov, proofs and terraform are stand-ins; all is well with them."""
+    monkeypatch.setattr(gatehouse.synth, "APP", app(WHOLE_APP + RECORDS))
+    _proved(monkeypatch, sound=True)
     _found(monkeypatch)
     _verdict(monkeypatch, Validation(Outcome.PASSED))
     return project
@@ -46,6 +61,13 @@ def stand_in(project: Path, app: App, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
     monkeypatch.setattr(gatehouse.scan.gate, "scan", lambda _path: Scanned(findings, 3))
     monkeypatch.setattr(gatehouse.scan.gate, "LINTERS", ())
+
+
+def _proved(monkeypatch: pytest.MonkeyPatch, *, sound: bool) -> None:
+    def prove(environment: str) -> Step:
+        return Step(f"prove {environment}", sound, "1 asked", f"the whole of {environment}\n", 0)
+
+    monkeypatch.setattr(gatehouse.steps, "STEPS", (prove,))
 
 
 def _verdict(monkeypatch: pytest.MonkeyPatch, verdict: Validation) -> None:
@@ -144,13 +166,14 @@ class TestSynth:
 
     def test_bad_input_exits_2_and_keeps_the_output(self, stand_in: Path, edit: Edit) -> None:
         _run("synth")
-        path = edit("zones: 2", "zones: 1")
+        path = edit("zones: [a, b]", "zones: [a]")
         document = Path("cdktf.out/stacks/dev/cdk.tf.json")
         before = document.read_bytes()
         result = _run("synth")
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == (
-            f"{path}:13: network.create.availability_zones: 1 is too small. Fix: use a number from 2 to 4.\n"
+            f'{path}:13: network.create.availability_zones: ["a"] has too few items. Fix: give at least 2: '
+            "Letters of 2 to 4 availability zones: [a, b] of eu-west-1 are eu-west-1a and eu-west-1b.\n"
         )
         assert document.read_bytes() == before
 
@@ -175,6 +198,16 @@ class TestCheck:
         result = _run("check", "dev")
         assert result.exit_code == 1
         assert "scan dev: failed" in result.stdout.partition("terraform validate dev: passed")[0]
+
+    def test_it_proves_and_says_all_of_what_fails(
+        self, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "prove dev: passed, 1 asked" in _run("check", "dev").stdout
+        _proved(monkeypatch, sound=False)
+        result = _run("check", "dev")
+        assert result.exit_code == 1
+        assert "prove dev: failed, 1 asked" in result.stdout
+        assert "the whole of dev" in result.stdout
 
     @pytest.mark.parametrize(
         ("verdict", "usual", "strict"), [(FAILED, 1, 1), (WARNED, 0, 1), (NOT_RUN, 0, 1)]
@@ -229,8 +262,8 @@ class TestScan:
         _found(monkeypatch, FINDING)
         reason = "This network is that of a test and has nothing in it."
         expires = datetime.now(UTC).date().isoformat()
-        waiver = f"{{check: CKV_AWS_1, resource: aws_vpc.*, reason: {reason}, owner: us, expires: {expires}, "
-        Path("waivers.yaml").write_text(f"waivers:\n  - {waiver}environments: [all]}}\n")
+        waiver = f"{{findings: [{{check: CKV_AWS_1, resource: aws_vpc.*}}], reason: {reason}, owner: us, "
+        Path("waivers.yaml").write_text(f"waivers:\n  - {waiver}expires: {expires}, environments: [all]}}\n")
         _found(monkeypatch, FINDING)
         assert _run("scan", "dev").exit_code == 0
         _found(monkeypatch)
@@ -269,9 +302,19 @@ class TestScan:
         result = _run("scan")
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == (
-            "cdktf.out/stacks/dev/cdk.tf.json: cannot be read: No such file or directory. "
-            "Fix: synthesize it anew: gatehouse synth\n"
+            "cdktf.out/stacks/dev/cdk.tf.json: there is no such file. "
+            "Fix: synthesize it anew: gatehouse synth dev\n"
         )
+
+    def test_a_document_older_than_its_environment_exits_2(self, edit: Edit) -> None:
+        edit("project: mlflow\n", "project: mlflow # still\n")
+        result = _run("scan")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == (
+            "environments/dev.yaml has changed since cdktf.out/stacks/dev/cdk.tf.json was made from it. "
+            "Fix: synthesize it anew: gatehouse synth dev\n"
+        )
+        assert _run("scan", "prod").exit_code == 0
 
     def test_an_unknown_format_is_wrong_usage(self) -> None:
         assert _run("scan", "--format", "yaml").exit_code == 2

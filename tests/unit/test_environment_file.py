@@ -38,7 +38,7 @@ class Bad:
 
 CREATE = """  create:
     cidr: 10.20.0.0/20
-    availability_zones: 2
+    availability_zones: [a, b] # eu-west-1a and eu-west-1b
     egress: nat # HTTPS to the internet through one NAT gateway: packages come from PyPI
 """
 EXISTING = """  existing:
@@ -200,10 +200,26 @@ BAD = {
         "list",
     ),
     "one zone": Bad(
-        "zones: 2", "zones: 1", "network.create.availability_zones", "1", "is too small", "from 2 to 4"
+        "zones: [a, b]", "zones: [a]", "network.create.availability_zones", '["a"]', "too few", "at least 2"
     ),
     "five zones": Bad(
-        "zones: 2", "zones: 5", "network.create.availability_zones", "5", "is too large", "from 2 to 4"
+        "zones: [a, b]",
+        "zones: [a, b, c, d, e]",
+        "network.create.availability_zones",
+        '["a", "b", "c", "d", "e"]',
+        "too many",
+        "at most 4",
+    ),
+    "a zone twice": Bad(
+        "zones: [a, b]", "zones: [a, a]", "network.create.availability_zones", '["a", "a"]', "twice", "once"
+    ),
+    "a zone by its whole name": Bad(
+        "zones: [a, b]",
+        "zones: [a, eu-west-1b]",
+        "network.create.availability_zones[1]",
+        '"eu-west-1b"',
+        "not the letter",
+        'write "a" for eu-west-1a',
     ),
     "unknown region": Bad(
         "region: eu-west-1", "region: mars-1", "region", '"mars-1"', "not a region", "eu-west-1"
@@ -232,7 +248,12 @@ BAD = {
         "min_size <=",
     ),
     "log retention": Bad(
-        "  retention_days: 30", "  retention_days: 31", "logs.retention_days", "31", "CloudWatch", "7, 14, 30"
+        "  retention_days: 365",
+        "  retention_days: 31",
+        "logs.retention_days",
+        "31",
+        "CloudWatch",
+        "7, 14, 30",
     ),
     "backup retention": Bad(
         "backup_retention_days: 7",
@@ -379,7 +400,7 @@ BAD = {
         "max_storage_gb: 50", "max_storage_gb: 21", "database.max_storage_gb", "21", "no room", "at least 22"
     ),
     "a section as text": Bad(
-        "logs:\n  retention_days: 30", "logs: 30", "logs", "30", "not a mapping", "retention_days"
+        "logs:\n  retention_days: 365", "logs: 30", "logs", "30", "not a mapping", "retention_days"
     ),
     "an account that lost its zero": Bad(
         "region:",
@@ -476,7 +497,7 @@ def test_a_problem_names_its_line(edit: Edit, old: str, new: str, line: int) -> 
 
 
 def test_every_problem_is_told_in_the_order_of_lines(edit: Edit) -> None:
-    edit("zones: 2", "zones: 9")
+    edit("zones: [a, b]", "zones: [a]")
     edit("region: eu-west-1", "region: mars-1")
     edit("[fraud, pricing, search]", "[A, 1]")
     with pytest.raises(InputError) as refused:
@@ -605,8 +626,8 @@ def test_the_file_has_the_name_of_its_environment(edit: Edit) -> None:
 
 
 def test_problems_of_all_files_are_told_at_once(edit: Edit) -> None:
-    edit("zones: 2", "zones: 9")
-    edit("zones: 3", "zones: 9", name="prod")
+    edit("zones: [a, b]", "zones: [a]")
+    edit("zones: [a, b, c]", "zones: [a]", name="prod")
     with pytest.raises(InputError) as refused:
         load_environments(FOLDER)
     assert [problem.file for problem in refused.value.problems] == [
@@ -642,7 +663,7 @@ class TestOverlappingEnvironments:
         assert len(load_environments(FOLDER)) == 2
 
     def test_a_broken_neighbour_is_left_alone(self, edit: Edit) -> None:
-        edit("zones: 3", "zones: 9", name="prod")
+        edit("zones: [a, b, c]", "zones: [a]", name="prod")
         assert [one.environment for one in load_environments(FOLDER, ["dev"])] == ["dev"]
 
 

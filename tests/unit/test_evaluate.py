@@ -35,6 +35,7 @@ from tests.unit.access_documents import (
 
 Row = tuple[str, Request, Policies, str, Layer]
 
+TRAIL = f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/all"
 AWS_ROOT_OF_OTHER = f"arn:aws:iam::{OTHER}:root"
 KEY = Resource(f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234", ACCOUNT)
 TARGET = Resource(f"arn:aws:iam::{ACCOUNT}:role/target", ACCOUNT)
@@ -73,7 +74,10 @@ def trust(*names: str, effect: str = "Allow", **elements: object) -> Document:
 EVERYBODY = grant("*")
 ANY_PRINCIPAL = allow(Principal="*")
 FOR_SERVICE = allow(Principal={"Service": "logs.amazonaws.com"})
+CANONICAL = allow(Principal={"CanonicalUser": "79a59df900b949e5"})
+CANONICAL_AND_ACCOUNT = allow(Principal={"CanonicalUser": ["79a59df900b949e5"], "AWS": [ACCOUNT]})
 
+#: IAM User Guide, "How AWS enforcement code logic evaluates requests to allow or deny access".
 IDENTITY: list[Row] = [
     ("nothing allows", S3, Policies(), "implicit", Layer.IDENTITY),
     ("a policy allows", S3, Policies(identity=[ALL]), "allow", Layer.IDENTITY),
@@ -85,6 +89,7 @@ IDENTITY: list[Row] = [
     ("root needs no policy", AS_ROOT, Policies(), "allow", Layer.IDENTITY),
 ]
 
+#: IAM User Guide, "Permissions boundaries for IAM entities"; "Policies and permissions in IAM", "Session policies".
 LIMITS: list[Row] = [
     ("a boundary is nothing to root", AS_ROOT, Policies(boundary=UNRELATED), "allow", Layer.IDENTITY),
     ("a session policy is nothing to root", AS_ROOT, Policies(session=deny()), "allow", Layer.IDENTITY),
@@ -133,6 +138,7 @@ LIMITS: list[Row] = [
     ),
 ]
 
+#: IAM User Guide, "AWS JSON policy elements: Principal"; "Identity-based policies and resource-based policies".
 RESOURCE: list[Row] = [
     ("the user is named", AS_USER, Policies(resource=grant(USER)), "allow", Layer.RESOURCE),
     ("the role is named", AS_ROLE, Policies(resource=grant(ROLE)), "allow", Layer.RESOURCE),
@@ -229,6 +235,14 @@ RESOURCE: list[Row] = [
     ("deny for root", AS_ROOT, Policies(resource=deny(Principal="*")), "deny", Layer.RESOURCE),
     ("nobody is named", S3, Policies(resource=allow(Principal={})), "implicit", Layer.IDENTITY),
     ("nobody is listed", S3, Policies(resource=allow(Principal={"AWS": []})), "implicit", Layer.IDENTITY),
+    ("a canonical user is nobody known", S3, Policies(resource=CANONICAL), "implicit", Layer.IDENTITY),
+    (
+        "a canonical user beside the account",
+        S3,
+        Policies(identity=[ALL], resource=CANONICAL_AND_ACCOUNT),
+        "allow",
+        Layer.IDENTITY,
+    ),
     (
         "a deleted role's id",
         S3,
@@ -238,6 +252,8 @@ RESOURCE: list[Row] = [
     ),
 ]
 
+#: IAM User Guide, "How AWS enforcement code logic evaluates requests to allow or deny access", its table of
+#: resource-based policies and implicit denies; "AWS JSON policy elements: Principal", "All principals".
 RESOURCE_AND_LIMITS: list[Row] = [
     (
         "any principal, boundary silent",
@@ -343,6 +359,7 @@ RESOURCE_AND_LIMITS: list[Row] = [
     ),
 ]
 
+#: IAM User Guide, "Cross-account policy evaluation logic".
 ACROSS_ACCOUNTS: list[Row] = [
     ("both allow", abroad(S3), Policies(identity=[ALL], resource=grant(ROLE)), "allow", Layer.RESOURCE),
     (
@@ -401,6 +418,7 @@ ACROSS_ACCOUNTS: list[Row] = [
     ),
 ]
 
+#: KMS Developer Guide, "Key policies in AWS KMS" and "Default key policy".
 KEYS: list[Row] = [
     (
         "an object that is called like a key",
@@ -483,6 +501,7 @@ KEYS: list[Row] = [
     ),
 ]
 
+#: IAM User Guide, "AWS JSON policy elements: Principal"; "Update a role trust policy"; STS API Reference, "AssumeRole".
 TRUST: list[Row] = [
     (
         "another action on a role needs no trust",
@@ -506,6 +525,13 @@ TRUST: list[Row] = [
         Policies(identity=[ALL], resource=trust(ROOT)),
         "allow",
         Layer.IDENTITY,
+    ),
+    (
+        "root gets no session of a role",
+        replace(ASSUME, principal=Principal(ROOT, ACCOUNT)),
+        Policies(resource=trust(ROOT)),
+        "implicit",
+        Layer.RESOURCE,
     ),
     ("no trust", ASSUME, Policies(identity=[ALL]), "implicit", Layer.RESOURCE),
     (
@@ -607,12 +633,20 @@ TRUST: list[Row] = [
     ),
 ]
 
+#: IAM User Guide, "AWS JSON policy elements: Principal" (service principals, all principals).
 OUTSIDERS: list[Row] = [
     ("a service, named", AS_SERVICE, Policies(resource=FOR_SERVICE), "allow", Layer.RESOURCE),
     (
         "a service, given as ARN",
         replace(S3, principal=Principal("logs.amazonaws.com")),
         Policies(resource=FOR_SERVICE),
+        "allow",
+        Layer.RESOURCE,
+    ),
+    (
+        "a service, with the ARN of what it asks for",
+        replace(S3, principal=Principal(TRAIL, ACCOUNT, service="cloudtrail.amazonaws.com")),
+        Policies(resource=allow(Principal={"Service": ["ec2.amazonaws.com", "cloudtrail.amazonaws.com"]})),
         "allow",
         Layer.RESOURCE,
     ),
@@ -633,6 +667,7 @@ OUTSIDERS: list[Row] = [
     ("nobody signed in has no policies", AS_NOBODY, Policies(identity=[ALL]), "implicit", Layer.RESOURCE),
 ]
 
+#: Organizations User Guide, "SCP evaluation", "RCP evaluation" and what each page says is not affected.
 ORGANISATION: list[Row] = [
     ("every level allows", S3, Policies(identity=[ALL], scp=[[ALL], [ALL]]), "allow", Layer.IDENTITY),
     (
@@ -725,6 +760,7 @@ ORGANISATION: list[Row] = [
     ),
 ]
 
+#: PrivateLink Guide, "Control access to VPC endpoints using endpoint policies".
 ENDPOINT: list[Row] = [
     ("the endpoint allows", S3, Policies(identity=[ALL], endpoint=ANY_PRINCIPAL), "allow", Layer.IDENTITY),
     (
@@ -765,6 +801,7 @@ ENDPOINT: list[Row] = [
     ),
 ]
 
+#: API Gateway Developer Guide, "How API Gateway resource policies affect authorization workflow", Tables A, B.
 API_GATEWAY: list[Row] = [
     ("the identity policy alone", INVOKE, Policies(identity=[ALL]), "allow", Layer.IDENTITY),
     (
@@ -832,6 +869,7 @@ def _not_principal(*names: str, **principals: object) -> Document:
     return deny(NotPrincipal=named)
 
 
+#: IAM User Guide, "AWS JSON policy elements: NotPrincipal".
 NOT_PRINCIPAL: list[Row] = [
     (
         "no service beside the user",

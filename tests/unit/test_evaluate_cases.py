@@ -200,6 +200,16 @@ def test_the_command_reads_lines_and_writes_lines() -> None:
     assert second["error"].startswith("not JSON")
 
 
+def test_what_is_no_text_spoils_its_own_line_alone() -> None:
+    lines = json.dumps(case(id="\ud800")).encode() + b'\n{"id": "\xff"}\n' + json.dumps(case()).encode()
+    result = CliRunner().invoke(app, ["access", "evaluate"], input=lines)
+    assert result.exit_code == 0, result.exception
+    half, broken, whole = map(json.loads, result.stdout.splitlines())
+    assert half["id"] == "\ud800"
+    assert broken["error"].startswith("not JSON")
+    assert whole["decision"] == "Allowed"
+
+
 def test_the_command_prints_the_schema() -> None:
     result = CliRunner().invoke(app, ["access", "evaluate", "--schema"])
     assert result.exit_code == 0

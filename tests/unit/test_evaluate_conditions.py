@@ -12,6 +12,7 @@ KEY = "s3:x"
 ARN = "arn:aws:sns:eu-west-1:111122223333:alarms"
 
 #: Operator, values of the policy, value of the request (None: the key is missing), whether it holds.
+#: IAM User Guide, "IAM JSON policy elements: Condition operators": the section of each operator.
 SINGLE = [
     ("StringEquals", "a", "a", True),
     ("StringEquals", "a", "A", False),
@@ -35,6 +36,8 @@ SINGLE = [
     ("StringEqualsIgnoreCase", "a", "A", True),
     ("StringEqualsIgnoreCase", "a", "b", False),
     ("StringEqualsIgnoreCase", "a*", "AB", False),
+    ("StringEqualsIgnoreCase", "", "", True),
+    ("StringEqualsIgnoreCase", "", "a", False),
     ("StringEqualsIgnoreCase", "a", None, False),
     ("StringNotEqualsIgnoreCase", "a", "A", False),
     ("StringNotEqualsIgnoreCase", "a", "b", True),
@@ -186,6 +189,7 @@ def test_every_operator_is_tried() -> None:
 
 
 #: Operator, values of the policy, values of the request (None: the key is missing), whether it holds.
+#: IAM User Guide, "Single-valued vs. multivalued context keys"; "Access Analyzer policy check reference".
 MULTIVALUED: list[tuple[str, object, list[str] | None, bool]] = [
     ("ForAllValues:StringEquals", ["a", "b"], ["a", "b"], True),
     ("ForAllValues:StringEquals", ["a", "b"], ["a"], True),
@@ -241,6 +245,7 @@ def test_multivalued(operator: str, values: object, given: list[str] | None, hol
 
 
 #: Condition block, whether it holds for a request with s3:x = a and s3:y = 2.
+#: IAM User Guide, "Conditions with multiple context keys or values"; case: "IAM JSON policy elements: Condition".
 BLOCKS = [
     ({}, True),
     ({"StringEquals": {}}, True),

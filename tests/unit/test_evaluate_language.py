@@ -28,6 +28,7 @@ from tests.unit.access_documents import (
 )
 
 #: Action element, action of the request, whether it is allowed.
+#: IAM User Guide, "IAM JSON policy elements: Action" and "NotAction".
 ACTIONS = [
     ("s3:GetObject", "s3:GetObject", True),
     ("s3:getobject", "s3:GetObject", True),
@@ -73,6 +74,7 @@ LOGS = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:api:log-stream:a/b"
 FUNCTION = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:train:7"
 
 #: Resource element, ARN of the request, whether it is allowed.
+#: IAM User Guide, "IAM JSON policy elements: Resource", "Using wildcards in resource ARNs", and "NotResource".
 RESOURCES = [
     ("*", "arn:aws:s3:::data/x", True),
     ("*", "*", True),
@@ -120,9 +122,10 @@ RESOURCES = [
     ("arn:aws:sqs:eu-west-1:*", QUEUE, True),
     ("arn:aws:sqs:eu-west-2:*", QUEUE, False),
     ("arn:aws:lambda:*:function:train:7", FUNCTION, True),
-    ("arn:aws:s*", QUEUE, True),
-    ("arn:aws:*s:*:*:jobs", QUEUE, True),
-    ("arn:aws:*n*:*:*:jobs", QUEUE, False),
+    ("arn:*:sqs:*", QUEUE, True),
+    ("arn:aws-*:sqs:*", QUEUE, False),
+    ("arn:aws:sqs:*:jobs", QUEUE, True),
+    ("arn:aws:sqs:?*:*:jobs", QUEUE, True),
     ("arn:aws:sqs:?:*:jobs", QUEUE, False),
     ("arn:aws:logs:*:*:log-group:api:*", LOGS, True),
     ("arn:aws:logs:*:*:log-group:*:log-stream:a/*", LOGS, True),
@@ -153,6 +156,7 @@ def test_a_resource_policy_without_resource_is_about_its_resource() -> None:
 TEAM = "${aws:PrincipalTag/team}"
 
 #: Resource element, tags of the principal, key of the object, whether it is allowed.
+#: IAM User Guide, "IAM policy elements: Variables and tags".
 VARIABLES_IN_RESOURCE = [
     (f"{TEAM}/*", {"team": "fraud"}, "fraud/x", True),
     (f"{TEAM}/*", {"team": "fraud"}, "search/x", False),
@@ -187,6 +191,11 @@ VARIABLES_IN_RESOURCE = [
     ("a${$}b", {}, "a$b", True),
     ("${$}{aws:username}", {}, "${aws:username}", True),
     ("cost$5", {}, "cost$5", True),
+    # Keys of a service, and of an identity provider.
+    ("${s3:VersionId, 'null'}/x", {}, "null/x", True),
+    ("${cognito-identity.amazonaws.com:sub}/x", {}, "/x", False),
+    ("${cognito-identity.amazonaws.com:sub, 'guest'}/x", {}, "guest/x", True),
+    ("${oidc.eks.eu-west-1.amazonaws.com/id/AB12:sub, 'pod'}/x", {}, "pod/x", True),
 ]
 
 
@@ -220,6 +229,7 @@ def test_there_are_no_variables_before_2012(version: str | None) -> None:
 
 
 #: Operator, value of the policy, tags, value of the request (None: the key is missing), whether it holds.
+#: IAM User Guide, "IAM policy elements: Variables and tags", "Policy variables with no value".
 VARIABLES_IN_CONDITIONS = [
     ("StringEquals", TEAM, {"team": "fraud"}, "fraud", True),
     ("StringEquals", TEAM, {"team": "fraud"}, "search", False),
@@ -278,6 +288,7 @@ def test_a_multivalued_key_is_no_variable() -> None:
 
 
 #: Who asks, condition key, value that follows without being in the context (None: the key is missing).
+#: IAM User Guide, "AWS global condition context keys"; principal key values in "Variables and tags".
 DERIVED = [
     (Principal(ROLE, ACCOUNT, SESSION), "aws:PrincipalArn", ROLE),
     (Principal(ROLE, ACCOUNT), "aws:PrincipalArn", ROLE),

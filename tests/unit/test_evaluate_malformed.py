@@ -38,6 +38,7 @@ def condition(block: object) -> Document:
 
 
 #: Finding, identity policy.
+#: IAM User Guide, "Grammar of the IAM JSON policy language" and "Access Analyzer policy check reference".
 IDENTITY: list[tuple[str, Any]] = [
     ("is no policy", "allow everything"),
     ("is no policy", [statement()]),
@@ -73,6 +74,11 @@ IDENTITY: list[tuple[str, Any]] = [
     ('resource ""', allow(Resource="")),
     ('resource "arn:aws:s3:data"', allow(Resource="arn:aws:s3:data")),
     ('resource "execute-api:/*"', allow(Resource="execute-api:/*")),
+    ("wildcard in its service", allow(Resource="arn:aws:*")),
+    ("wildcard in its service", allow(Resource="arn:aws:s*")),
+    ("wildcard in its service", allow(NotResource="arn:aws:s?s:*:*:jobs")),
+    ("is no ARN", allow(Resource="arn:*")),
+    ("is no ARN", allow(Resource="arn:*:s3")),
     ("variable before the fifth colon", allow(Resource="arn:aws:sqs:*:${aws:PrincipalAccount}:jobs")),
     ("opens no variable", allow(Resource="arn:aws:s3:::${aws:username/x")),
     ("names no condition key", allow(Resource="arn:aws:s3:::data/${}")),
@@ -123,13 +129,16 @@ def test_identity_policy(finding: str, policy: Document) -> None:
 
 
 #: Finding, resource policy.
+#: IAM User Guide, "Grammar of the IAM JSON policy language", "AWS JSON policy elements: Principal" and "NotPrincipal".
 RESOURCE: list[tuple[str, Document]] = [
     ("no Principal", allow()),
     ("Principal and NotPrincipal together", allow(Principal="*", NotPrincipal={"AWS": ROLE})),
     ("neither", allow(Principal=ROLE)),
     ("neither", allow(Principal=["*"])),
     ("has 'Aws'", allow(Principal={"Aws": ROLE})),
-    ("CanonicalUser", allow(Principal={"CanonicalUser": "79a59d"})),
+    ("CanonicalUser", document(statement("Deny", Principal={"CanonicalUser": "79a59d"}))),
+    ("CanonicalUser", document(statement("Deny", NotPrincipal={"AWS": ROLE, "CanonicalUser": "79a59d"}))),
+    ("neither a string nor a list", allow(Principal={"CanonicalUser": 79})),
     ("neither a string nor a list", allow(Principal={"AWS": 111122223333})),
     ("wildcard", grant("arn:aws:iam::111122223333:role/*")),
     ("wildcard", grant("arn:aws:sts::111122223333:assumed-role/analyst/*")),
@@ -181,13 +190,13 @@ def test_the_message_names_policy_and_statement() -> None:
 
 
 #: Finding, what makes the request.
+#: IAM User Guide, "IAM identifiers".
 REQUESTS: list[tuple[str, Callable[[], object]]] = [
     ("is no action", lambda: replace(S3, action="GetObject")),
     ("is no action", lambda: replace(S3, action="s3:*")),
     ("is no action", lambda: replace(S3, action="s3:GetObject ")),
     ("is no ARN", lambda: replace(S3, resource=Resource("data/x"))),
     ("is no ARN", lambda: replace(S3, resource=Resource("arn:aws:s3:data"))),
-    ("is no account", lambda: Principal(ROLE)),
     ("is no account", lambda: Principal(ROLE, "1111")),
     ("is not that of", lambda: Principal(ROLE, OTHER)),
     ("makes no request", lambda: Principal(f"arn:aws:iam::{ACCOUNT}:group/all", ACCOUNT)),

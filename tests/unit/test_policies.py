@@ -10,6 +10,7 @@ import pytest
 
 from gatehouse import policies
 from gatehouse.policies import Kind, PolicyError, escape, measure, parse_policy, render_policy
+from gatehouse.quotas import REFERENCE_LENGTH
 
 REFERENCE = "${TfToken[TOKEN.12]}"
 
@@ -96,4 +97,4 @@ def test_a_document_above_its_quota_is_refused(templates: Path) -> None:
 def test_measure_counts_as_iam_does() -> None:
     assert measure('{ "a" :\n\t1 }') == len('{"a":1}')
     assert measure("ab c", spaces=True) == 4
-    assert measure(REFERENCE) == policies.REFERENCE_LENGTH
+    assert measure(REFERENCE) == REFERENCE_LENGTH

@@ -30,6 +30,7 @@ BUCKET_POLICY = ("aws_s3_bucket_policy", "policy")
 KEY = ("aws_kms_key", "policy")
 ENDPOINT = ("aws_vpc_endpoint", "policy")
 TOPIC = ("aws_sns_topic_policy", "policy")
+API = ("aws_api_gateway_rest_api_policy", "policy")
 #: Of an identity policy that is a permissions boundary.
 BOUNDARY = ("aws_iam_policy", "boundary")
 
@@ -119,6 +120,9 @@ ANNA = {"AWS": "arn:aws:iam::111122223333:user/anna"}
 WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
 BUCKET_TLS = everybody(under(when(deny(), **WITHOUT_TLS), Sid="Tls"))
 TOPIC_TLS = under(BUCKET_TLS, Action=["sns:Publish", "sns:Subscribe"], Resource="arn:aws:sns:r:1:t")
+API_CALLS = everybody(deny("execute-api:Invoke", "*"))
+FROM_ELSEWHERE = {"NotIpAddress": {"aws:SourceIp": ["198.51.100.0/24"]}}
+ONE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/stack/reader"
 BY_TEAM = under(allow(resource=OWN), Sid="Own")
 
 #: Id of the check, kind of policy, a policy that passes, its failing twin.
@@ -509,6 +513,37 @@ CASES += [
     ("GH142", BUCKET_POLICY, [], [under(BUCKET_TLS, Action="s3:Get*")]),
     ("GH142", BUCKET_POLICY, [], [when(BUCKET_TLS, **BY_ARN, **BUCKET_TLS["Condition"])]),
     ("GH142", TOPIC, [TOPIC_TLS], [under(TOPIC_TLS, Action="sns:Publish")]),
+    (
+        "GH119",
+        IDENTITY,
+        [allow("sts:AssumeRole", ONE_ROLE)],
+        [allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/stack/*")],
+    ),
+    ("GH143", API, [when(API_CALLS, **FROM_ELSEWHERE)], [API_CALLS]),
+    (
+        "GH143",
+        API,
+        [when(API_CALLS, StringNotEquals={"aws:SourceVpce": ["vpce-1"]})],
+        [
+            when(
+                API_CALLS,
+                StringNotEquals={"aws:SourceVpce": ["vpce-1"]},
+                Bool={"aws:SecureTransport": "true"},
+            )
+        ],
+    ),
+    (
+        "GH143",
+        API,
+        [when(API_CALLS, **FROM_ELSEWHERE)],
+        [when(API_CALLS, NotIpAddress={"aws:SourceIp": ["198.51.100.0/24", "0.0.0.0/0"]})],
+    ),
+    (
+        "GH143",
+        API,
+        [when(API_CALLS, **FROM_ELSEWHERE)],
+        [under(when(API_CALLS, **FROM_ELSEWHERE), Effect="Allow")],
+    ),
 ]
 
 
@@ -575,6 +610,12 @@ def test_a_session_does_not_choose_its_team(clean: Element, flawed: Element) -> 
 def test_only_tags_that_decide_count() -> None:
     document = terraform(TRUST, trust(ANNA, ASSUME_TAGGED, **WITH_MFA))
     assert lint_policies(document) == []
+
+
+def test_a_boundary_may_leave_open_which_role_is_assumed() -> None:
+    pattern = allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/stack/*")
+    assert "GH119" in {one.check for one in found(IDENTITY, pattern)}
+    assert "GH119" not in {one.check for one in found(BOUNDARY, pattern)}
 
 
 def test_a_principal_does_not_tag_a_role() -> None:

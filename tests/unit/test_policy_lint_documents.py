@@ -67,6 +67,14 @@ def test_policies_are_found(type_: str, body: dict[str, Any], attribute: str, ki
     assert unreadable == []
 
 
+@pytest.mark.parametrize("twice", ['{"Statement":[{"Effect":"Allow"}],', '{"Id":"a","Id":"b",'])
+def test_a_policy_with_a_name_twice_is_unreadable(twice: str) -> None:
+    """Which of the two AWS would take, nobody knows."""
+    policies, (found,) = find_documents(resource("aws_iam_policy", {"policy": twice + TEXT[1:]}))
+    assert policies == []
+    assert "has a name twice" in found.reason
+
+
 def test_a_boundary_is_known_by_whom_it_bounds() -> None:
     document = resource("aws_iam_policy", {"policy": TEXT})
     document["resource"]["aws_iam_role"] = {"r": {"permissions_boundary": "${aws_iam_policy.it.arn}"}}

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from gatehouse.bindings import roles
 from gatehouse.catalogue.model import Capability
+from gatehouse.declared import declared
 from gatehouse.environment_file import environment_names
 from gatehouse.fields import ROOT
 from gatehouse.personas.use import render_bound
@@ -70,6 +71,13 @@ def test_the_persona_shown_is_one(tmp_path: Path) -> None:
     assert rendered.artifacts == {"read"}
     assert [document.suffix for document in rendered.documents] == ["-routes-1", ""]
     assert [role.team for role in roles(settings)] == ["fraud"]
+
+
+def test_the_invariant_shown_is_one() -> None:
+    shown = YAML(typ="safe").load(only("yaml", "scientists-delete-nothing"))["access"]
+    example = YAML(typ="safe").load(ROOT / "environments" / "dev.yaml")
+    settings = Settings.model_validate({**example, "access": {**example["access"], **shown}})
+    assert "scientists-delete-nothing" in [one.id for one in declared(settings)]
 
 
 @pytest.mark.parametrize("kind", ["account_principals", "iam_group", "saml", "oidc", "identity_center",

@@ -13,21 +13,30 @@ import pytest
 
 import gatehouse.scan.gate
 from gatehouse.report import verdicts_as_text
-from gatehouse.scan.checkov_gate import ScanError, Scanned
-from gatehouse.scan.findings import Finding
+from gatehouse.scan.checkov_gate import Scanned
+from gatehouse.scan.findings import Finding, ScanError
 from gatehouse.scan.gate import Verdict, judge_documents
-from gatehouse.scan.outputs import SARIF_SCHEMA, WRITERS, as_json, as_junit, as_markdown, as_sarif
-from gatehouse.scan.waivers import Placed, Waiver
+from gatehouse.scan.outputs import (
+    SARIF_SCHEMA,
+    WRITERS,
+    as_json,
+    as_junit,
+    as_markdown,
+    as_sarif,
+    waiver_table,
+)
+from gatehouse.scan.waivers import Accepted, Placed, Waiver
 
+ACCEPTED = Accepted(check="CKV_AWS_1", resource="aws_s3_bucket.b")
 WAIVER = Placed(
     Waiver(
-        check="CKV_AWS_1",
-        resource="aws_s3_bucket.b",
+        findings=(ACCEPTED, Accepted(check="CKV_AWS_4", resource="aws_lb.*")),
         environments=("all",),
         reason="It is accepted for a reason that is\ntold here at some length.",
         owner="ml-platform",
         expires="2027-01-01",
     ),
+    ACCEPTED,
     "waivers.yaml:7",
 )
 CHECKOV = Finding("CKV_AWS_2", "aws_s3_bucket.a", "is <open> | to \x01 anyone & *all*", "policy, Sid`x`")
@@ -173,3 +182,21 @@ class TestJudgeDocuments:
     def test_no_documents_are_no_verdict(self) -> None:
         with pytest.raises(ScanError, match="there is nothing to scan"):
             judge_documents({}, [], date(2026, 1, 1))
+
+
+def test_the_waivers_are_a_row_for_each_decision() -> None:
+    second = Placed(WAIVER.waiver, WAIVER.waiver.findings[1], "waivers.yaml:8")
+    rows = waiver_table([WAIVER, second]).splitlines()
+    assert rows == [
+        "| Check and resource | In | Reason | Until |",
+        "| --- | --- | --- | --- |",
+        "| `CKV_AWS_1` `aws_s3_bucket.b`<br>`CKV_AWS_4` `aws_lb.*` | all "
+        "| It is accepted for a reason that is told here at some length. | 2027-01-01 |",
+    ]
+
+
+def test_a_finding_moves_no_cursor() -> None:
+    finding = Finding("GH101", "aws_iam_policy.x", "a\x1b[2Jscan dev: passed\ud800", "b\x1b[1A")
+    text = verdicts_as_text([Verdict("dev", Path("x"), (finding,), (), 1, 0.1)])
+    assert "\x1b" not in text
+    assert text.encode()

@@ -32,7 +32,8 @@ DEV = Path("environments/dev.yaml")
 
 
 def _create(cidr: str, zones: int, egress: str = "nat") -> CreateNetwork:
-    return CreateNetwork.model_validate({"cidr": cidr, "availability_zones": zones, "egress": egress})
+    letters = ["a", "b", "c", "d"][:zones]
+    return CreateNetwork.model_validate({"cidr": cidr, "availability_zones": letters, "egress": egress})
 
 
 class TestSubnets:
@@ -149,7 +150,9 @@ class TestJsonSchema:
             (("api", "client_cidrs"), [f"10.{n}.0.0/16" for n in range(51)]),
             (("network",), {}),
             (("network", "create", "cidr"), "10.20.0.0"),
-            (("network", "create", "availability_zones"), 1),
+            (("network", "create", "availability_zones"), 2),
+            (("network", "create", "availability_zones"), ["a"]),
+            (("network", "create", "availability_zones"), ["a", "eu-west-1b"]),
             (("network", "create", "egress"), "vpn"),
             (("state",), {"backend": "cloud"}),
             (("state",), {"backend": "gcs"}),

@@ -109,7 +109,7 @@ def test_input_that_the_app_refuses_is_bad_input(project: Path, app: App) -> Non
 
 def test_bad_files_are_refused_before_the_app_runs(made: Synthesis, edit: Edit, app: App) -> None:
     before = _files(OUTPUT)
-    edit("zones: 3", "zones: 1", name="prod")
+    edit("zones: [a, b, c]", "zones: [a]", name="prod")
     with pytest.raises(InputError, match=r"environments/prod\.yaml:.*availability_zones"):
         synthesize(app=app("(Path.cwd() / 'ran').touch()"))
     assert not Path("ran").exists()

@@ -22,6 +22,14 @@ _WITH_TLS = {
 _WITHOUT_TLS = [
     [(operator, "aws:securetransport", frozenset({"false"}))] for operator in ("Bool", "BoolIfExists")
 ]
+#: Conditions of a Deny to whoever calls an API from elsewhere. Source: API Gateway Developer Guide, "AWS condition keys
+#: that can be used in API Gateway resource policies".
+_FROM_NETWORKS = (
+    [("NotIpAddress", "aws:sourceip")],
+    [("NotIpAddress", "aws:vpcsourceip")],
+    [("StringNotEquals", "aws:sourcevpce")],
+    [("StringNotEquals", "aws:sourcevpc")],
+)
 #: Variables that have a value in every request. Source: IAM User Guide, "AWS global condition context keys".
 _ALWAYS = frozenset({"aws:currenttime", "aws:epochtime", "aws:requestedregion", "aws:securetransport"})
 
@@ -40,6 +48,25 @@ def _demands_tls(statement: Statement, action: str) -> bool:
         and statement.has_action(action)
         and any(name == "*" for _, name in statement.principals)
         and [one.meaning for one in statement.conditions] in _WITHOUT_TLS
+    )
+
+
+def only_from_networks(policy: PolicyDocument) -> Iterator[Flaw]:
+    """The policy of an API denies everybody whatever does not come from a range of addresses or an endpoint."""
+    if policy.kind is PolicyKind.API and not any(_demands_network(one) for one in policy.statements):
+        yield Flaw("takes requests from every address")
+
+
+def _demands_network(statement: Statement) -> bool:
+    conditions = [(one.operator, one.key) for one in statement.conditions]
+    return (
+        statement.denies
+        and statement.has_action("execute-api:Invoke")
+        and any(name == "*" for _, name in statement.principals)
+        and conditions in _FROM_NETWORKS
+        and not any(
+            value.endswith("/0") or value.strip("*?") == "" for value in statement.conditions[0].values
+        )
     )
 
 

@@ -17,6 +17,7 @@ from gatehouse.scan.statements import Condition, Statement
 from gatehouse.scan.templates import without_templates
 
 _PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
+_ASSUME_ROLE = "sts:AssumeRole"
 _ALL_ROLES = ("*", ":role/*")
 #: Services whose resources in other accounts take data from anybody, if they are made so.
 _LEADING_OUT = ("execute-api", "s3")
@@ -79,6 +80,15 @@ def named_roles_to_pass(policy: PolicyDocument) -> Iterator[Flaw]:
     for statement in _allows(policy):
         if statement.has_action(_PASS_ROLE) and any(one.endswith(_ALL_ROLES) for one in statement.resources):
             yield Flaw("allows iam:PassRole for every role", statement.place)
+
+
+def named_roles_to_become(policy: PolicyDocument) -> Iterator[Flaw]:
+    """Who may become other roles is told which: no pattern. What only narrows may have one."""
+    for statement in _allows(policy):
+        if policy.kind.names_principals or policy.kind.only_narrows or not statement.has_action(_ASSUME_ROLE):
+            continue
+        for resource in (one for one in statement.resources if has_wildcard(without_templates(one))):
+            yield Flaw(f"may become {resource}", statement.place)
 
 
 def whole_folders(policy: PolicyDocument) -> Iterator[Flaw]:
