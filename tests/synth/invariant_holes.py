@@ -21,6 +21,7 @@ from tests.mutations.edits import (
     with_more,
     without,
 )
+from tests.synth.access_bindings import LEAD
 from tests.mutations.mutation import Edit
 
 TEAM = "$${aws:PrincipalTag/team}"
@@ -207,6 +208,27 @@ MORE_HOLES: list[tuple[str, Mapping[str, Edit]]] = [
                 insert("path", "/side:user/"), put("permissions_boundary", "${aws_iam_policy.side.arn}")
             ),
         },
+    ),
+    *(
+        (
+            "trust-mfa",
+            {
+                OPERATOR: both(
+                    put(
+                        "description",
+                        "operator: fixed commands. In place of MFA, Other: nobody has agreed to it.",
+                    ),
+                    trust(
+                        unconditional("AccountPrincipals", "Bool"),
+                        with_more(
+                            "Other", effect, Principal={"AWS": arn}, Action="sts:AssumeRole", Condition=never
+                        ),
+                    ),
+                )
+            },
+        )
+        for never in [{"Bool": {"aws:SecureTransport": "false"}}]
+        for effect, arn in (("Deny", "*"), ("Allow", "*"), ("Deny", LEAD))
     ),
 ]
 #: The same in the stack with a private API.

@@ -101,8 +101,9 @@ def _agreed(role: Role) -> tuple[Constraint, ...]:
     named = [
         arn
         for one in role.trust.statements
-        if _says_instead(role, one) and one.principals is not None
+        if not one.is_deny and _says_instead(role, one) and one.principals is not None
         for arn in one.principals.aws
+        if arn != "*"  # nobody can have agreed to everybody
     ]
     return (Holds("ArnEquals", "aws:PrincipalArn", *named),) if named else ()
 
