@@ -21,8 +21,8 @@ from tests.mutations.edits import (
     with_more,
     without,
 )
-from tests.synth.access_bindings import LEAD
 from tests.mutations.mutation import Edit
+from tests.synth.access_bindings import LEAD
 
 TEAM = "$${aws:PrincipalTag/team}"
 ACCOUNT = "${data.aws_caller_identity.account.account_id}"
