@@ -102,6 +102,8 @@ def test_what_descriptions_say_in_place_of_mfa_is_known() -> None:
         (f"{API}/POST/${{aws:PrincipalTag/team}}/runs/*", "GET//runs/get", False),
         (f"{API}/GET/${{aws:PrincipalTag/team}}/${{aws:username}}/get", "GET//runs/get", True),
         (f"{API}/GET/${{aws:PrincipalTag/team}}*", "GET//runs/get", True),
+        (f"{API}/GET/${{aws:PrincipalTag/team}}", "GET//runs/get", False),
+        (f"{API}/GET/${{aws:PrincipalTag/team}}", "GET/", True),
         (f"{API}/GET/fraud/${{aws:PrincipalTag/team}}/get", "GET//runs/get", True),  # of a team named fraud
         (f"{API}/${{aws:PrincipalTag/team}}/runs/get", "GET//get", True),
         (f"{API}/GET/*/get", "GET//runs/get", True),

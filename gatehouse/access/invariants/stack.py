@@ -116,7 +116,7 @@ def may_match(pattern: Sequence[Token], call: str) -> bool:
     """
     first, head = pattern[0], call.partition("//")[0] + "/"
     rest = _after_own_team(pattern)
-    if rest and first == head:
+    if rest is not None and first == head:
         return re.fullmatch(rest, f"/{call.partition('//')[2]}", re.DOTALL) is not None
     if isinstance(first, str) and not (first.startswith(head) or head.startswith(first)):
         return False
@@ -143,7 +143,7 @@ class Near:
         self._others: list[Sequence[Token]] = []
         for pattern in self._all:
             rest, head = _after_own_team(pattern), str(pattern[0])
-            if rest and head.endswith("/") and head.count("/") == _BEFORE_TEAM:
+            if rest is not None and head.endswith("/") and head.count("/") == _BEFORE_TEAM:
                 rests.setdefault(head, []).append(rest)
             else:
                 self._others.append(pattern)
@@ -161,16 +161,16 @@ class Near:
         return any(may_match(pattern, call) for pattern in self._others)
 
 
-def _after_own_team(pattern: Sequence[Token]) -> str:
-    """Return what follows the own team in a pattern, as an expression; empty if it is not of that form.
+def _after_own_team(pattern: Sequence[Token]) -> str | None:
+    """Return what follows the own team in a pattern, as an expression; None if it is not of that form.
 
     Neither team has a slash: what is between two slashes is the team, and the rest is plain text.
     """
     rest = pattern[_TWO:]
-    if len(pattern) <= _TWO or pattern[1] != _OWN_TEAM or not str(rest[0]).startswith("/"):
-        return ""
+    if len(pattern) < _TWO or pattern[1] != _OWN_TEAM or (rest and not str(rest[0]).startswith("/")):
+        return None
     if any(isinstance(part, Variable) for part in rest):
-        return ""
+        return None
     wild = {Wildcard.MANY: ".*", Wildcard.ONE: "."}
     return "".join(wild[part] if isinstance(part, Wildcard) else re.escape(str(part)) for part in rest)
 
