@@ -219,23 +219,37 @@ def auditor_sees_no_contents(stack: Stack) -> Iterator[Never]:
 
 
 def routes_closed(
-    stack: Stack, subjects: tuple[Subject, ...], capabilities: tuple[str, ...], what: str
+    stack: Stack,
+    subjects: tuple[Subject, ...],
+    capabilities: tuple[str, ...],
+    what: str,
+    *,
+    by_name: bool = False,
 ) -> Iterator[Never]:
-    """Ask for every route of some capabilities, in any team."""
+    """Ask for every route of some capabilities, in any team; ``by_name``: two teams' names stand for all."""
+    any_team = Symbol("own team", TEAM)
     for subject in subjects:
         of_all = subject.persona in stack.meaning.all_teams
         # What is for every team has a wildcard there, and no variable: two teams' names stand for all.
-        teams = (*stack.world.teams[:1], ANOTHER_TEAM) if of_all else (Symbol("own team", TEAM),)
-        tag = None if of_all else teams[0]
-        who, own = subject.general.tagged(others=True, **{TEAM_TAG: tag}), stack.own(subject)
+        teams = (*stack.world.teams[:1], ANOTHER_TEAM) if of_all or by_name else (any_team,)
+        own = stack.own(subject)
         policies = stack.effective(subject, stack.world.api.policy)
         # What no Allow of its own policies comes near needs no solver.
         near = Near(one for policy in subject.identity for one in patterns_of(policy, allow_only=True))
+        shapes = [
+            near.may_match(_call(where)) for where in stack.routes(capabilities, any_team, subject.identity)
+        ]
         asked = tuple(
-            Question(who, ("execute-api:Invoke",), where, own, stack.account)
+            Question(
+                subject.general.tagged(others=True, **{TEAM_TAG: None if of_all else team}),
+                ("execute-api:Invoke",),
+                where,
+                own,
+                stack.account,
+            )
             for team in teams
-            for where in stack.routes(capabilities, team, subject.identity)
-            if near.may_match(_call(where))
+            for where, is_near in zip(stack.routes(capabilities, team, subject.identity), shapes, strict=True)
+            if is_near
         )
         # By its own policies alone routes are closed at once.
         for one in asked:
@@ -293,6 +307,7 @@ def models_are_promoted_by_approvers(stack: Stack) -> Iterator[Never]:
     "is not its work.",
     Severity.HIGH,
     "What the personas are for is what their names say: the README's table.",
+    "Two teams' names stand for all.",
     _ROUTES,
     _PLAIN,
 )
@@ -302,7 +317,9 @@ def personas_do_no_more(stack: Stack) -> Iterator[Never]:
     for subject in (one for one in stack.personas if one.persona in WORK):
         work = WORK[subject.persona or ""]
         others = tuple(sorted(known - set(work)))
-        yield from routes_closed(stack, (subject,), others, "calls a route that is not for its work")
+        yield from routes_closed(
+            stack, (subject,), others, "calls a route that is not for its work", by_name=True
+        )
         where = text(f"{stack.artifacts.arn}/", Symbol("key", OBJECT_KEY))
         for capability, action in (("artifacts:read", "s3:GetObject"), ("artifacts:write", "s3:PutObject")):
             if capability not in work:
